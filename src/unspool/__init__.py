@@ -1,0 +1,57 @@
+"""unspool: recurrent neural networks on your own sequences.
+
+    import unspool
+    run = unspool.train("language", ["shakespeare.txt"], minutes=3)
+    print(run.model.sample("ROMEO:", length=400, temperature=0.8))
+
+Public names are imported when they are first used, so that `import unspool` itself is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "train": "unspool.tasks.start",
+    "begin": "unspool.tasks.start",
+    "resume": "unspool.tasks.start",
+    "load": "unspool.tasks.load",
+    "Text": "unspool.data.sources",
+    "accelerate": "unspool.nn",
+    "restore": "unspool.nn",
+    "kernels": "unspool.engine.dispatch",
+    "explain": "unspool.engine.dispatch",
+    "nn": "unspool.nn",
+    "UnspoolError": "unspool.errors",
+}
+
+__all__ = ["__version__", *_PLACES]
+
+if TYPE_CHECKING:
+    from unspool import nn as nn
+    from unspool.data.sources import Text as Text
+    from unspool.engine.dispatch import explain as explain
+    from unspool.engine.dispatch import kernels as kernels
+    from unspool.errors import UnspoolError as UnspoolError
+    from unspool.nn import accelerate as accelerate
+    from unspool.nn import restore as restore
+    from unspool.tasks.load import load as load
+    from unspool.tasks.start import begin as begin
+    from unspool.tasks.start import resume as resume
+    from unspool.tasks.start import train as train
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'unspool' has no attribute {name!r}")
+    module = importlib.import_module(_PLACES[name])
+    value = module if _PLACES[name] == f"unspool.{name}" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

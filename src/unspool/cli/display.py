@@ -1,0 +1,125 @@
+"""What a person sees of a training: what was chosen, a progress bar, validations, a sample now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.text import Text
+
+from unspool.tasks.start import Session
+from unspool.train.events import Event, Finished, RolledBack, Sampled, Started, Validated
+from unspool.train.events import Progress as Update
+
+PLAIN_SECONDS = 10.0  # between lines where there is no terminal to draw on
+
+
+class Display:
+    """Shows the events of one session on standard error; nothing at all if quiet."""
+
+    def __init__(self, session: Session, *, quiet: bool) -> None:
+        self.session, self.quiet = session, quiet
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.live = self.console.is_terminal and not quiet
+        self.bar = Progress(
+            BarColumn(bar_width=24), TextColumn("{task.description}"), console=self.console, transient=True
+        )
+        self.row: TaskID | None = None
+        self.shown = self.drawn = 0.0
+
+    def __enter__(self) -> Display:
+        if self.live:
+            self.bar.start()
+            self.row = self.bar.add_task("", total=1.0)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.live:
+            self.bar.stop()
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        if self.quiet and not isinstance(event, RolledBack):
+            return
+        if isinstance(event, Started):
+            self._started(event)
+        elif isinstance(event, Update):
+            self._update(event)
+        elif isinstance(event, Validated):
+            self._say(self._validated(event.step, event.metrics, "  best so far" if event.best else ""))
+        elif isinstance(event, Sampled):
+            self._say(event.text, style="dim")
+        elif isinstance(event, RolledBack):
+            told = f"back to update {event.step}, learning rate x {event.scale:.3g}"
+            self._say(f"update {event.failed_step}: {event.reason}; {told}", style="bold")
+        elif isinstance(event, Finished):
+            why = "no improvement for a while" if event.reason == "patience" else "the budget is spent"
+            self._say(f"done after {event.step} updates in {duration(event.seconds)}: {why}")
+            self._say(self._validated(event.step, event.metrics, "  kept"))
+
+    def _started(self, event: Started) -> None:
+        task = self.session.task
+        for name, value in task.describe().items():
+            self._say(f"{name.replace('_', ' ')}: {_short(value)}")
+        for name, number in task.baselines.items():
+            self._say(f"baseline, {name}: {number:.4f}")
+        chosen = "  ".join(f"--{name.replace('_', '-')} {value}" for name, value in _chosen(event.options).items())
+        self._say(f"network: {event.parameters:,} weights  {chosen}")
+        start = f"goes on after update {event.step}" if event.step else "begins"
+        self._say(f"training {start}: {task.budget}; {self.session.remark or 'Ctrl-C stops and saves'}")
+
+    def _update(self, event: Update) -> None:
+        text = (
+            f"{event.fraction:4.0%}  update {event.step}  epoch {event.epoch + 1}  loss {event.loss:.4f}"
+            f" {self.session.task.unit}  {event.items_per_second:,.0f} {self.session.task.noun}/s"
+            f"  {duration(event.remaining)} left"
+        )
+        now = time.monotonic()
+        if self.row is not None:
+            if now - self.drawn > 0.1:
+                self.bar.update(self.row, completed=event.fraction, description=text)
+                self.drawn = now
+        elif now - self.shown > PLAIN_SECONDS:
+            self._say(text)
+            self.shown = now
+
+    def _validated(self, step: int, metrics: dict[str, Any], note: str) -> str:
+        names = {
+            "validation_loss": f"{self.session.task.unit}",
+            "bits_per_character": "bits a character",
+            "accuracy": "accuracy",
+            "macro_f1": "macro-F1",
+        }
+        told = "  ".join(f"{metrics[name]:.4f} {unit}" for name, unit in names.items() if name in metrics)
+        return f"update {step}  validation {told}{note}"
+
+    def _say(self, text: str, style: str = "") -> None:
+        if self.live:
+            self.console.print(Text(text, style=style))
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a person writes them: 45s, 3m10s, 2h05m."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+
+
+def _chosen(options: dict[str, Any]) -> dict[str, Any]:
+    sized = ("cell", "hidden_size", "layers", "dropout", "learning_rate", "batch_size", "window", "pooling", "seed")
+    return {name: options[name] for name in sized if options.get(name) is not None}
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        text = ", ".join(map(str, value[:12]))
+        return f"{len(value)} ({text}{', ...' if len(value) > 12 else ''})"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,55 @@
+"""`unspool evaluate RUN [DATA ...]`: the task's own metrics."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from unspool.cli.settings import Flat, Machine
+from unspool.cli.streams import print_json, print_table, remark, restore_dash
+from unspool.errors import SpecError
+
+
+def evaluate(
+    run: str,
+    *data: Annotated[str, Parameter(help="Files; the held-out part of the training data otherwise.")],
+    unknown: Literal["fail", "skip", "replace"] | None = None,
+    json: bool = False,
+    output: str | None = None,
+    machine: Annotated[Machine, Flat] = Machine(),  # noqa: B008 (frozen)
+) -> None:
+    """Measure a trained model on data, and say which part of the data was used.
+
+    Parameters
+    ----------
+    run
+        Run folder or model file.
+    unknown
+        What to do with characters that the model does not know.
+    json
+        Print one JSON object.
+    output
+        Draw the confusion matrix of a classifier into this picture.
+    """
+    from pathlib import Path
+
+    from unspool.cli.models import open_model
+    from unspool.tasks.classifier import Classifier
+    from unspool.tasks.confusion import draw_confusion
+    from unspool.tasks.load import held_out
+
+    machine.apply()
+    task = open_model(run, machine.device, unknown)
+    if output is not None and not isinstance(task, Classifier):
+        raise SpecError(f"--output draws the confusion matrix of a classifier, {run} is a {task.name}; leave it out")
+    metrics = task.evaluate(restore_dash(data)) if data else held_out(run, task)
+    if output is not None and isinstance(task, Classifier):
+        import numpy as np
+
+        draw_confusion(np.array(metrics["confusion"]), task.classes, Path(output))
+        remark(f"picture: {output}")
+    if json:
+        print_json({"run": run, "task": task.name, **metrics})
+        return
+    print_table({name: value for name, value in metrics.items() if name not in ("confusion", "classes")})

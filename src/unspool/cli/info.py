@@ -1,0 +1,37 @@
+"""`unspool info RUN`: what a run or model file is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from unspool.cli.streams import print_json, print_table
+
+
+def info(run: str, *, json: bool = False) -> None:
+    """Print what a model is: task, size, options, data, result.
+
+    Parameters
+    ----------
+    run
+        Run folder or model file.
+    json
+        Print one JSON object.
+    """
+    from unspool.tasks.shelf import describe_model
+
+    found = describe_model(Path(run))
+    if json:
+        print_json(found)
+        return
+    for title, part in found.items():
+        if isinstance(part, dict):
+            print(f"{title}:")
+            print_table({f"  {name}": _short(value) for name, value in part.items() if name != "confusion"})
+        else:
+            print(f"{title}: {part}")
+
+
+def _short(value: Any) -> Any:
+    text = str(value)
+    return value if len(text) <= 100 else text[:97] + "..."

@@ -1,0 +1,72 @@
+"""The command `unspool`: finds the verb, and turns failures into one sentence and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from unspool import __version__
+from unspool.cli import bench, doctor, evaluate, info, predict, probe, resume, runs, sample, score, train
+from unspool.cli.streams import DASH
+from unspool.errors import SpecError, UnspoolError
+
+USAGE, FAILURE, INTERRUPTED = 2, 1, 130
+
+app = App(
+    name="unspool",
+    help="Train, generate with and look inside recurrent neural networks on your own sequences.",
+    version=__version__,
+)
+app.command(train.app)
+for verb in (
+    resume.resume,
+    evaluate.evaluate,
+    sample.sample,
+    predict.predict,
+    score.score,
+    probe.probe,
+    info.info,
+    runs.runs,
+    doctor.doctor,
+    bench.bench,
+):
+    app.command(verb)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with 0 done, 1 a failure explained on standard error, 2 wrong usage."""
+    train.BEGAN = time.monotonic()
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit status."""
+    tokens = [DASH if token == "-" else token for token in arguments]
+    try:
+        result = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except CycloptsError as error:
+        return _explain(f"{str(error).strip()} (see unspool --help)", USAGE)
+    except SpecError as error:
+        return _explain(str(error), USAGE)
+    except UnspoolError as error:
+        return _explain(str(error), FAILURE)
+    except BrokenPipeError:  # the reader has had enough, as in `unspool sample ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _explain(f"the operating system refused: {error}", FAILURE)
+    except MemoryError:
+        return _explain("there is not enough memory for this; use a smaller --hidden-size or --batch-size", FAILURE)
+    except KeyboardInterrupt:
+        return _explain("interrupted", INTERRUPTED)
+
+
+def _explain(sentence: str, status: int) -> int:
+    print(f"unspool: {sentence}", file=sys.stderr)
+    return status

@@ -1,0 +1,29 @@
+"""Open a model for a verb, and refuse the kind of model that the verb cannot use."""
+
+from __future__ import annotations
+
+from unspool.errors import SpecError
+from unspool.spec import replace
+from unspool.tasks.language import Language
+from unspool.tasks.load import load
+from unspool.train.protocol import Task
+
+
+def open_model(run: str, device: str, unknown: str | None = None) -> Task:
+    """Return the task object of a run, with another `--unknown` if one is given."""
+    task = load(run, device)
+    if unknown is not None:
+        task.options = replace(task.options, unknown=unknown)
+    return task
+
+
+def language_model(run: str, device: str, unknown: str | None = None) -> Language:
+    """Return a language model.
+
+    Raises:
+        SpecError: the model is of another task.
+    """
+    task = open_model(run, device, unknown)
+    if not isinstance(task, Language):
+        raise SpecError(f"this verb needs a language model, {run} is a {task.name}; try unspool predict or evaluate")
+    return task

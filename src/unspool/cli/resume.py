@@ -1,0 +1,52 @@
+"""`unspool resume RUN`: go on exactly where a training stopped."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+from unspool.cli import train
+from unspool.cli.settings import Flat, Machine
+from unspool.cli.streams import print_json, remark
+from unspool.train.options import Budget
+
+
+def resume(
+    run: str,
+    *,
+    minutes: float | None = None,
+    epochs: float | None = None,
+    steps: int | None = None,
+    quiet: bool = False,
+    json: bool = False,
+    machine: Annotated[Machine, Flat] = Machine(),  # noqa: B008 (frozen)
+) -> int:
+    """Go on with a training exactly where it stopped.
+
+    Parameters
+    ----------
+    run
+        Folder of the run.
+    minutes
+        A new budget: so many minutes of training in all, from the run's beginning.
+    epochs
+        A new budget: so many passes over the data in all.
+    steps
+        A new budget: so many updates in all.
+    quiet
+        Show no progress.
+    json
+        Print one JSON object at the end.
+    """
+    from unspool.cli.training import run_training
+    from unspool.tasks.start import resume as resume_run
+
+    machine.apply()
+    budget = Budget.of(minutes, epochs, steps)
+    session = resume_run(run, budget, device=machine.device, spent=lambda: time.monotonic() - train.BEGAN)
+    if isinstance(session, str):
+        remark(session)
+        if json:
+            print_json({"run": run, "finished": True, "message": session})
+        return 0
+    return run_training(session, quiet=quiet, json=json)

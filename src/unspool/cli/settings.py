@@ -1,0 +1,57 @@
+"""Flags that several verbs share, and what they do before a verb begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from unspool.errors import SpecError
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where to compute."""
+
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    threads: int | None = None
+    """CPU threads; all cores otherwise."""
+
+    def apply(self) -> None:
+        """Set the number of threads."""
+        if self.threads is None:
+            return
+        if self.threads < 1:
+            raise SpecError(f"--threads must be at least 1, got {self.threads}")
+        import torch
+
+        torch.set_num_threads(self.threads)
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Flags of a training that are not options of its task."""
+
+    out: str | None = None
+    """Folder of the run; runs/<task>-<n> otherwise."""
+    from_: Annotated[str | None, Parameter(name="--from")] = None
+    """Run or model file to start from."""
+    minutes: float | None = None
+    """Train so long; counts the whole command."""
+    epochs: float | None = None
+    """Train so many passes over the data."""
+    steps: int | None = None
+    """Train so many updates."""
+    baseline: bool = True
+    """Measure the simple baseline too."""
+    quiet: bool = False
+    """Show no progress."""
+    json: bool = False
+    """Print one JSON object at the end."""
+    force: bool = False
+    """Overwrite the run that is there."""
+
+
+Flat = Parameter(name="*")

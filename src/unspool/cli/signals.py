@@ -1,0 +1,33 @@
+"""Ctrl-C and SIGTERM end a training between two updates; a second one ends it at once."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+
+class Interrupt:
+    """A context in which SIGINT and SIGTERM are noted in `number` instead of stopping the program."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> Interrupt:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    @property
+    def status(self) -> int:
+        """The exit status of a program that the signal ended: 130 or 143."""
+        return 128 + self.number
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.number:
+            raise KeyboardInterrupt
+        self.number = number

@@ -1,0 +1,58 @@
+"""`unspool train TASK [DATA ...]`: one command a task, its flags read from the task's options."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from unspool.cli.settings import Flat, Machine, TrainSettings
+from unspool.cli.streams import restore_dash
+from unspool.tasks import TASKS, Entry
+from unspool.train.options import Budget
+
+BEGAN = time.monotonic()  # of the whole command: budgets in minutes count from here
+
+app = App(name="train", help="Train a network on your data, or on built-in data if none is given.")
+
+
+def _command(name: str, entry: Entry) -> Callable[..., int]:
+    options_class: Any = entry.load_options()
+
+    def command(*data: str, options: Any = None, settings: Any = None, machine: Any = None) -> int:
+        from unspool.cli.training import run_training
+        from unspool.tasks.start import begin
+
+        settings, machine = settings or TrainSettings(), machine or Machine()
+        budget = Budget.of(settings.minutes, settings.epochs, settings.steps)
+        machine.apply()
+        session = begin(
+            name,
+            restore_dash(data),
+            options=asdict(options or options_class()),
+            budget=budget,
+            out=settings.out,
+            base=settings.from_,
+            force=settings.force,
+            device=machine.device,
+            baseline=settings.baseline,
+            spent=lambda: time.monotonic() - BEGAN,
+        )
+        return run_training(session, quiet=settings.quiet, json=settings.json)
+
+    command.__annotations__ = {
+        "data": Annotated[str, Parameter(help="Files or folders, or - for standard input.")],
+        "options": Annotated[options_class, Flat],
+        "settings": Annotated[TrainSettings, Flat],
+        "machine": Annotated[Machine, Flat],
+        "return": int,
+    }
+    command.__doc__ = entry.summary
+    return command
+
+
+for _name, _entry in TASKS.items():
+    app.command(_command(_name, _entry), name=_name)

@@ -1,0 +1,1 @@
+"""Files to arrays: readers, vocabularies, lanes and batches; nothing here knows a model."""

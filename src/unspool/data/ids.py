@@ -1,0 +1,50 @@
+"""Ids in the narrowest array that holds them, grown piece by piece without a second copy."""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+CHUNK: Final = 1 << 16
+
+Ids: TypeAlias = NDArray[np.unsignedinteger[Any]]
+
+
+def narrowest(size: int) -> np.dtype[np.unsignedinteger[Any]]:
+    """The smallest unsigned dtype for ids below `size`: one byte up to 256 symbols, two up to 65536."""
+    return np.dtype(np.min_scalar_type(max(size - 1, 0)))
+
+
+class IdBuffer:
+    """Collects ids; widens them in place when a symbol comes whose id no longer fits."""
+
+    def __init__(self) -> None:
+        # realloc of a bytearray leaves at most an eighth unused, and the system does not back untouched pages
+        self._store = bytearray()
+        self._dtype = narrowest(1)
+
+    def append(self, ids: NDArray[np.integer[Any]], size: int) -> None:
+        """Add ids [T], all below `size`."""
+        dtype = narrowest(size)
+        if dtype.itemsize > self._dtype.itemsize:
+            self._widen(dtype)
+        self._store += np.ascontiguousarray(ids, dtype=self._dtype).data
+
+    def finish(self) -> Ids:
+        """The ids, as a view of the buffer; nothing can be added afterwards."""
+        return np.frombuffer(self._store, dtype=self._dtype)
+
+    def _widen(self, dtype: np.dtype[np.unsignedinteger[Any]]) -> None:
+        count = len(self._store) // self._dtype.itemsize
+        missing = count * dtype.itemsize - len(self._store)
+        for start in range(0, missing, CHUNK):
+            self._store += bytes(min(CHUNK, missing - start))
+        narrow = np.frombuffer(self._store, dtype=self._dtype, count=count)
+        wide = np.frombuffer(self._store, dtype=dtype, count=count)
+        # from the end, so that what is written never lies over what is still to be read
+        for end in range(count, 0, -CHUNK):
+            start = max(0, end - CHUNK)
+            wide[start:end] = narrow[start:end].copy()
+        self._dtype = dtype

@@ -1,0 +1,69 @@
+"""Examples that are already in Python: arrays, lists, columns, a DataFrame."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from unspool.data.examples import Examples
+from unspool.data.tables import Wanted, read_columns
+from unspool.errors import DataError
+
+ORIGIN = "the given data"
+
+
+def read_memory(data: object, wanted: Wanted) -> Examples:
+    """Examples of a DataFrame, dict of columns, (X, y), (X, None), list of (sequence, label), or X alone."""
+    if is_frame(data):
+        return read_columns(_columns(data), "the DataFrame", wanted)
+    if isinstance(data, Mapping):
+        return read_columns({str(name): list(column) for name, column in data.items()}, ORIGIN, wanted)
+    if isinstance(data, tuple) and len(data) == 2:
+        return _together(data[0], data[1])
+    items = _items(data)
+    if items and all(isinstance(item, tuple) and len(item) == 2 for item in items):
+        return _together([item[0] for item in items], [item[1] for item in items])
+    return Examples(items, None, ORIGIN)
+
+
+def is_frame(data: object) -> bool:
+    """Whether this is a pandas DataFrame; whoever holds one has imported pandas, so this need not."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(data, pandas.DataFrame)
+
+
+def _together(sequences: Any, labels: Any) -> Examples:
+    found = _items(sequences)
+    if labels is None:
+        return Examples(found, None, ORIGIN)
+    names = _items(labels)
+    if len(found) != len(names):
+        raise DataError(
+            f"every sequence must have one label, but {len(found)} sequences and {len(names)} labels came; "
+            "pass as many of one as of the other"
+        )
+    return Examples(found, names, ORIGIN)
+
+
+def _items(data: Any) -> list[Any]:
+    if is_frame(data):
+        return list(data.to_numpy())
+    if hasattr(data, "tolist") and getattr(data, "ndim", 0) == 1:
+        return list(data.tolist())  # numpy scalars become Python's own
+    if isinstance(data, str) or not isinstance(data, Iterable):
+        raise DataError(
+            "data in Python must be (X, y), a DataFrame, a dict of columns or a list of (sequence, label), "
+            f"but {type(data).__name__} came; pass one of those, or paths of files"
+        )
+    return list(data)
+
+
+def _columns(frame: Any) -> dict[str, Sequence[object]]:
+    """Columns as lists, missing cells as None."""
+    columns: dict[str, Sequence[object]] = {}
+    for place, name in enumerate(frame.columns):
+        column = frame.iloc[:, place]
+        cells = zip(column.tolist(), column.isna().tolist(), strict=True)
+        columns.setdefault(str(name), [None if missing else cell for cell, missing in cells])
+    return columns

@@ -1,0 +1,1 @@
+"""Compositions of embedding, recurrent stack and output layer."""

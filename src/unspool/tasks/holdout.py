@@ -1,0 +1,30 @@
+"""Where a task's data came from, and what `--validation` means: a fraction of it, or a file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from unspool.errors import SpecError
+
+
+def fraction_of(validation: str) -> float | None:
+    """Return the held-out fraction, None where a file is named."""
+    try:
+        fraction = float(validation)
+    except ValueError:
+        return None
+    if not 0 < fraction < 1:
+        raise SpecError(f"--validation must be a file or a fraction between 0 and 1, got {validation}")
+    return fraction
+
+
+def paths_of(data: Any) -> list[str] | None:
+    """Return absolute paths of the files given; empty for built-in data, None for data in memory."""
+    if data is None:
+        return []
+    if not isinstance(data, Sequence) or isinstance(data, str) or not all(isinstance(i, str | PathLike) for i in data):
+        return None
+    return [str(Path(item).resolve()) for item in data]

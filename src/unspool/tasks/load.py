@@ -1,0 +1,89 @@
+"""From a file to the task object: what `unspool.load` and every verb on a trained model do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unspool.errors import CheckpointError, SpecError, UnspoolError
+from unspool.spec import from_dict, unknown_name
+from unspool.tasks import task_entry
+from unspool.train import checkpoint
+from unspool.train.folder import MODEL, RunFolder
+from unspool.train.protocol import Task
+
+
+def load(name: str | Path, device: str = "auto") -> Task:
+    """Return the task object of a run folder or a model file: sample, predict, score, evaluate with it.
+
+    Raises:
+        CheckpointError: there is no such file, or it is damaged, of a later version, or not ours.
+    """
+    path = Path(name) / MODEL if Path(name).is_dir() else Path(name)
+    tensors, document = checkpoint.read(path, "model")
+    task = task_of(document, path)
+    with torch.device("meta"):  # sizes are compared before any memory is asked for
+        sketch = checkpoint.parameters(_build(task, path))
+    for parameter, target in sketch.items():
+        if parameter in tensors:
+            checkpoint.check_shape(str(path), parameter, tensors[parameter], target)
+    if set(sketch) != set(tensors):
+        raise CheckpointError(f"{path} does not fit its own options: weights are missing or unknown; use a backup")
+    task.model = task.build()
+    checkpoint.load_parameters(task.model, tensors, str(path))
+    task.model = task.model.to(choose_device(device)).eval()
+    return task
+
+
+def task_of(document: Mapping[str, Any], path: Path) -> Task:
+    """Return the task that a file's document describes, its network not built yet."""
+    try:
+        kind = task_entry(document["task"]).load()
+        task = kind.from_metadata(from_dict(kind.Options, document["options"]), document["data"])
+        task.fingerprint = str(document["fingerprint"])
+        return task
+    except (KeyError, TypeError, ValueError, AttributeError, UnspoolError) as error:
+        raise CheckpointError(f"{path} is damaged or of another version ({error}); use a backup") from error
+
+
+def _build(task: Task, path: Path) -> torch.nn.Module:
+    try:
+        return task.build()
+    except UnspoolError as error:
+        raise CheckpointError(f"{path} is damaged: its options do not fit together ({error}); use a backup") from error
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device; "auto" takes CUDA where there is one.
+
+    Raises:
+        SpecError: the device does not exist here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name not in available:
+        raise SpecError(unknown_name("device", name, available))
+    if not available[name]:
+        raise SpecError(f"--device {name} needs such a device, this machine has none; use --device auto or cpu")
+    return torch.device(name)
+
+
+def held_out(name: str, task: Task) -> dict[str, Any]:
+    """Return the metrics on the held-out part of the data that a run was trained on.
+
+    Raises:
+        CheckpointError: the data is not known any more, or has changed.
+    """
+    _, document = RunFolder.open(name).read_last()
+    sources = document.get("sources")
+    if sources is None:
+        raise CheckpointError(f"{name} was trained on data in memory; name the DATA to evaluate on")
+    prepared = type(task).prepare(task.options, sources, None, task)
+    if prepared.fingerprint != task.fingerprint:
+        raise CheckpointError(f"the data of {name} has changed since it was trained; name the DATA to evaluate on")
+    prepared.model = task.model
+    return {**prepared.metrics(), "split": prepared.describe()["split"]}

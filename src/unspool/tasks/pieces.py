@@ -1,0 +1,83 @@
+"""From generated symbols to text that can be shown: whole characters only, and nothing of a stop text."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from unspool.data.vocabulary import Vocabulary
+from unspool.decode import Step
+
+
+class Piece(NamedTuple):
+    """One symbol as it was written; a byte that completes no character yet has an empty text."""
+
+    text: str
+    id: int
+    log_prob: float  # nats, under the model's own distribution
+
+
+def pieces(
+    steps: Iterator[Step], rows: list[int], vocabulary: Vocabulary, *, stop: str = "", raw: bool = False
+) -> list[Iterator[Piece]]:
+    """Return a stream of pieces for each of the given rows; they share the steps, each reads at its own pace."""
+    waiting: list[deque[Piece]] = [deque() for _ in rows]
+    decoders = [vocabulary.decoder() for _ in rows]
+    ended = [False] * len(rows)
+
+    def advance() -> bool:
+        step = next(steps, None)
+        if step is None:
+            return False
+        for place, row in enumerate(rows):
+            if not ended[place]:
+                number = int(step.ids[row])
+                text = "" if raw else decoders[place](number)
+                waiting[place].append(Piece(text, number, float(step.log_probs[row])))
+        return True
+
+    def stream(place: int) -> Iterator[Piece]:
+        while waiting[place] or advance():
+            if waiting[place]:
+                yield waiting[place].popleft()
+        ended[place] = True
+
+    def until_stop(place: int) -> Iterator[Piece]:
+        yield from without(stream(place), stop)
+        ended[place] = True
+        waiting[place].clear()
+
+    return [until_stop(place) if stop else stream(place) for place in range(len(rows))]
+
+
+def without(stream: Iterator[Piece], stop: str) -> Iterator[Piece]:
+    """Pass pieces on up to the stop text, which is left out; what could be its beginning is held back."""
+    held: deque[Piece] = deque()
+    tail = ""
+    for piece in stream:
+        held.append(piece)
+        tail += piece.text
+        place = tail.find(stop)
+        if place >= 0:
+            yield from _cut(held, place)
+            return
+        keep = _overlap(tail, stop)
+        while held and len(tail) - len(held[0].text) >= keep:
+            first = held.popleft()
+            tail = tail[len(first.text) :]
+            yield first
+    yield from held
+
+
+def _overlap(tail: str, stop: str) -> int:
+    """Return the length of the longest end of `tail` that begins `stop`."""
+    return next((n for n in range(min(len(tail), len(stop) - 1), 0, -1) if stop.startswith(tail[-n:])), 0)
+
+
+def _cut(held: deque[Piece], place: int) -> Iterator[Piece]:
+    for piece in held:
+        if place <= 0:
+            return
+        yield piece._replace(text=piece.text[:place])
+        place -= len(piece.text)

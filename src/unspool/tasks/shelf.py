@@ -1,0 +1,44 @@
+"""What a run folder or model file holds, told without building the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from unspool.errors import CheckpointError, UnspoolError
+from unspool.train import checkpoint
+from unspool.train.folder import LAST, MODEL
+
+
+def describe_model(path: Path) -> dict[str, Any]:
+    """Return task, options, data and result of a model file or run folder."""
+    file = path / MODEL if path.is_dir() else path
+    tensors, document = checkpoint.read(file, "model")
+    return {
+        "file": str(file),
+        "task": document.get("task"),
+        "weights": sum(tensor.numel() for tensor in tensors.values()),
+        "options": document.get("options", {}),
+        "data": document.get("description", {}),
+        "training": document.get("training", {}),
+        "tensors": {name: list(tensor.shape) for name, tensor in tensors.items()},
+    }
+
+
+def list_runs(folder: Path) -> list[dict[str, Any]]:
+    """Return one row for each run in a folder, by name; a damaged run is a row that says so."""
+    if not folder.is_dir():
+        raise CheckpointError(f"there is no folder {folder}; give the folder that holds the runs")
+    return [_row(path.parent) for path in sorted(folder.glob(f"*/{LAST}"))]
+
+
+def _row(path: Path) -> dict[str, Any]:
+    row: dict[str, Any] = {"run": str(path), "task": "-", "state": "damaged", "step": 0, "validation_loss": None}
+    try:
+        _, document = checkpoint.read(path / LAST, "training")
+        place = document["place"]
+        row |= {"task": document["task"], "step": place["step"], "validation_loss": place["best"]}
+        row["state"] = f"finished ({place['finished']})" if place["finished"] else "resumable"
+    except (UnspoolError, KeyError, TypeError):
+        pass
+    return row

@@ -1,0 +1,261 @@
+"""Begin and resume: what `unspool.train`, `unspool.resume` and their verbs do."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from unspool.errors import CheckpointError, SpecError
+from unspool.spec import from_dict, to_dict
+from unspool.tasks import task_entry
+from unspool.tasks.holdout import paths_of
+from unspool.tasks.load import choose_device, load, task_of
+from unspool.train import checkpoint
+from unspool.train.events import Event
+from unspool.train.folder import RunFolder
+from unspool.train.log import draw_curve, recorded
+from unspool.train.loop import Cycle, Loop
+from unspool.train.options import NETWORK_OPTIONS, Budget, TrainingOptions
+from unspool.train.protocol import Task
+from unspool.train.training import Place, Snapshot, Training
+
+
+@dataclass
+class Session:
+    """A training that is ready to run: iterate over `events`; close it to stop and save."""
+
+    folder: RunFolder
+    training: Training
+    events: Generator[Event]
+    remark: str = ""
+
+    @property
+    def task(self) -> Task:
+        """The task that is trained."""
+        return self.training.task
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Every option as it was chosen."""
+        return to_dict(self.task.options)
+
+    def close(self) -> None:
+        """Stop after the current update, and save."""
+        self.events.close()
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished or stopped training."""
+
+    path: Path
+    metrics: dict[str, Any]
+
+    @property
+    def model(self) -> Task:
+        """The task object of the best model, ready to sample, predict, score or evaluate."""
+        return load(self.path)
+
+
+def begin(
+    name: str,
+    data: Any = None,
+    *,
+    options: Mapping[str, Any] | None = None,
+    budget: Budget | None = None,
+    out: str | None = None,
+    base: str | None = None,
+    force: bool = False,
+    device: str = "auto",
+    baseline: bool = True,
+    spent: Callable[[], float] = lambda: 0.0,
+) -> Session:
+    """Prepare a new training; `spent()` says how many seconds of a budget in minutes are gone already."""
+    kind = task_entry(name).load()
+    chosen = from_dict(kind.Options, options or {})
+    start = load(base) if base is not None else None
+    if start is not None:
+        chosen = _inherit(chosen, start, kind)
+    folder = RunFolder.reserve(out, name, force=force)
+    waiting = folder.path / f".{folder.input.name}.tmp"
+    try:
+        task = kind.prepare(chosen, _with_standard_input(data, waiting), budget, start)
+        task.sources = paths_of(_instead(data, "-", str(folder.input)))
+        task.model = task.build().to(choose_device(device))
+        if start is not None:
+            checkpoint.load_parameters(task.model, checkpoint.parameters(start.model), str(base))
+        task.baselines = task.baseline() if baseline else {}
+    except BaseException:
+        folder.remove_if_empty()
+        raise
+    folder.clear()
+    if waiting.exists():
+        waiting.replace(folder.input)
+    return _session(folder, Training(task), Cycle(task.budget), spent())
+
+
+def resume(
+    run: str | Path,
+    budget: Budget | None = None,
+    *,
+    data: Any = None,
+    device: str = "auto",
+    spent: Callable[[], float] = lambda: 0.0,
+) -> Session | str:
+    """Go on with a run exactly where it was; return a sentence instead where there is nothing left to do.
+
+    Raises:
+        CheckpointError: there is no run, its file is damaged, or its data is missing or has changed.
+    """
+    folder = RunFolder.open(str(run))
+    folder.clean()
+    tensors, document = folder.read_last()
+    stored, cycle, seconds = task_of(document, folder.last), *_cycle_of(document, folder.last)
+    place = _place_of(document, folder.last)
+    if budget is None and place.finished:
+        done = f"{folder.path} is finished ({place.finished}, update {place.step})"
+        return f"{done}; go on with --steps, --epochs or --minutes"
+    task = _prepare_again(stored, document, folder, data)
+    task.sources = document.get("sources")
+    task.model = task.build().to(choose_device(device))
+    training = Training(task)
+    training.restore(Snapshot(tensors, document), str(folder.last))
+    remark = ""
+    if budget is not None and budget != cycle.budget:
+        total = budget.steps(training.batches.steps_per_epoch)
+        if (place.step if total is not None else seconds) >= (total if total is not None else budget.amount * 60.0):
+            return f"{folder.path} is at update {place.step} already, which is beyond {budget}; ask for more than that"
+        cycle, training.place.finished, training.place.stale = Cycle(budget, place.step, seconds), "", 0
+        remark = f"a new cycle of the learning rate begins at update {place.step} and ends after {budget} in all"
+    folder.cut_log(place.step)
+    return _session(folder, training, cycle, seconds + spent(), remark)
+
+
+def train(
+    task: str,
+    data: Any = None,
+    *,
+    minutes: float | None = None,
+    epochs: float | None = None,
+    steps: int | None = None,
+    out: str | None = None,
+    base: str | None = None,
+    force: bool = False,
+    device: str = "auto",
+    on_event: Callable[[Event], None] | None = None,
+    **options: Any,
+) -> Run:
+    """Train a task on data and return the run: what `unspool train TASK DATA ...` does.
+
+    Args:
+        task: "language" or "classifier".
+        data: a path, paths, or what the task takes in memory (texts as `unspool.Text`, arrays, a DataFrame); None
+            takes the built-in data.
+        minutes, epochs, steps: the budget, at most one of them.
+        out: the run folder; None makes `runs/<task>-<n>`.
+        base: a run or model file to start from, `--from` on the command line.
+        on_event: called with each event, see `unspool.train.events`.
+        options: those of the task, by the names that `unspool train TASK --help` shows.
+    """
+    session = begin(
+        task,
+        [data] if isinstance(data, (str, Path)) else data,
+        options=options,
+        budget=Budget.of(minutes, epochs, steps),
+        out=out,
+        base=base,
+        force=force,
+        device=device,
+    )
+    return finish(session, on_event)
+
+
+def finish(session: Session, on_event: Callable[[Event], None] | None = None) -> Run:
+    """Run a session to its end and draw its learning curve."""
+    try:
+        for event in session.events:
+            if on_event is not None:
+                on_event(event)
+    finally:
+        session.close()
+    pictures(session)
+    return Run(session.folder.path, session.training.place.metrics)
+
+
+def pictures(session: Session) -> list[Path]:
+    """Draw the learning curve and the task's own pictures into the run folder; none where matplotlib is missing."""
+    curve = draw_curve(session.folder, session.task.unit)
+    if curve is None:
+        return []
+    return [curve, *session.task.pictures(session.folder.path, session.training.place.metrics)]
+
+
+def _session(folder: RunFolder, training: Training, cycle: Cycle, seconds: float, remark: str = "") -> Session:
+    loop = Loop(training, cycle, folder, seconds)
+    return Session(folder, training, recorded(loop.events(), folder), remark)
+
+
+def _with_standard_input(data: Any, kept: Path) -> Any:
+    """Write standard input, where it is named, to a file that can be read again."""
+    if _instead(data, "-", "") == data:
+        return data
+    with kept.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return _instead(data, "-", str(kept))
+
+
+def _instead(data: Any, name: str, other: str) -> Any:
+    if not isinstance(data, list):
+        return data
+    return [other if isinstance(item, str) and item == name else item for item in data]
+
+
+def _inherit(options: TrainingOptions, base: Task, kind: type[Task]) -> TrainingOptions:
+    """Take what shapes the network from the base; refuse an option that asks for another shape."""
+    if not isinstance(base, kind):
+        raise SpecError(f"--from must name a {kind.name} model, got a {base.name} model; train it with its own task")
+    values, theirs = to_dict(options), to_dict(base.options)
+    defaults = {field.name: field.default for field in fields(options)}
+    for name in NETWORK_OPTIONS & set(values):
+        if values[name] not in (defaults[name], theirs[name]):
+            raise SpecError(
+                f"--{name.replace('_', '-')} is fixed by --from: the model has {theirs[name]!r}, got {values[name]!r}; "
+                "leave it out"
+            )
+        values[name] = theirs[name]
+    return from_dict(type(options), values)
+
+
+def _cycle_of(document: Mapping[str, Any], path: Path) -> tuple[Cycle, float]:
+    try:
+        stored = document["cycle"]
+        budget = Budget(stored["budget"]["kind"], float(stored["budget"]["amount"]))
+        cycle = Cycle(budget, int(stored["first_step"]), float(stored["first_seconds"]))
+        return cycle, float(stored.get("seconds", 0.0))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged: {error!r} in its budget; use a backup") from error
+
+
+def _place_of(document: Mapping[str, Any], path: Path) -> Place:
+    try:
+        return Place(**document["place"])
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{path} is damaged: {error!r} in its place; use a backup") from error
+
+
+def _prepare_again(stored: Task, document: Mapping[str, Any], folder: RunFolder, data: Any) -> Task:
+    cycle, _ = _cycle_of(document, folder.last)
+    sources = data if data is not None else document.get("sources")
+    if sources is None:
+        raise CheckpointError(f"{folder.path} was trained on data in memory; pass the same data to unspool.resume")
+    task = type(stored).prepare(stored.options, sources, cycle.budget, stored)
+    if task.fingerprint != document.get("fingerprint"):
+        raise CheckpointError(
+            f"the data of {folder.path} has changed since it was trained; restore it, or start anew with "
+            f"`unspool train {task.name} DATA --from {folder.path}`"
+        )
+    return task

@@ -1,0 +1,139 @@
+"""Model and training files: safetensors with one JSON document in the metadata. Nothing in them is ever executed.
+
+docs/format.md describes the files; `FORMAT_VERSION` counts changes that an older reader could not follow.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from unspool.errors import CheckpointError
+
+FORMAT_VERSION = 1
+Kind = Literal["model", "training"]
+
+
+def write(path: Path, kind: Kind, tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> None:
+    """Write a file so that a power cut leaves either the old file or the new one.
+
+    Raises:
+        CheckpointError: the file cannot be written (a full disk, a missing permission); the old file is untouched.
+    """
+    metadata = {
+        "format": "unspool",
+        "version": str(FORMAT_VERSION),
+        "kind": kind,
+        "document": json.dumps(document, ensure_ascii=False, sort_keys=True),
+    }
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+        settle(temporary, path)
+    except (OSError, SafetensorError) as error:
+        temporary.unlink(missing_ok=True)
+        raise CheckpointError(
+            f"{path} could not be written ({error}); the file that was there is untouched: free some space and resume"
+        ) from error
+
+
+def settle(temporary: Path, path: Path) -> None:
+    """Bring a finished temporary file to the disk and give it its name."""
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    if os.name == "posix":  # the new name itself must survive a power cut
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small text file with the same guarantee as `write`."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    settle(temporary, path)
+
+
+def read(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors and the document of a file.
+
+    Raises:
+        CheckpointError: the file is missing, cut short, damaged, of a later version, of another kind, or not ours.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"there is no {kind} file at {path}; give a run folder or a model file of unspool")
+    try:
+        with safe_open(path, framework="pt") as file:
+            document = _document(path, kind, file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError, ValueError, RuntimeError, TypeError, OverflowError, MemoryError) as error:
+        raise CheckpointError(
+            f"{path} is no readable safetensors file ({_short(error)}): it was cut short or is not a model file"
+        ) from error
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise CheckpointError(f"{path} is damaged: {name} holds values that are not finite; use a backup")
+    return tensors, document
+
+
+def _document(path: Path, kind: Kind, metadata: Mapping[str, str]) -> dict[str, Any]:
+    if metadata.get("format") != "unspool":
+        raise CheckpointError(f"{path} is a safetensors file of another program; give one that unspool wrote")
+    version = metadata.get("version", "")
+    if not version.isdecimal():
+        raise CheckpointError(f"{path} is damaged: its version is {version!r}; use a backup")
+    if int(version) > FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path} has format {version}, this unspool reads up to {FORMAT_VERSION}; upgrade unspool to read it"
+        )
+    if metadata.get("kind") != kind:
+        raise CheckpointError(f"{path} is a {metadata.get('kind')} file, but a {kind} file is needed here")
+    try:
+        document = json.loads(metadata.get("document", ""))
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is damaged: its document is no JSON ({_short(error)}); use a backup") from error
+    if not isinstance(document, dict):
+        raise CheckpointError(f"{path} is damaged: its document is no JSON object; use a backup")
+    return document
+
+
+def parameters(model: nn.Module) -> dict[str, Tensor]:
+    """Return weights and buffers by name, a tied weight once."""
+    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+
+
+def load_parameters(model: nn.Module, tensors: Mapping[str, Tensor], origin: str) -> None:
+    """Copy tensors into a model of the same names and shapes.
+
+    Raises:
+        CheckpointError: a name is missing or unknown, or a shape differs.
+    """
+    expected = parameters(model)
+    if names := sorted(set(expected) ^ set(tensors)):
+        raise CheckpointError(f"{origin} does not fit its own options: weights {names[:3]} are missing or unknown")
+    for name, target in expected.items():
+        check_shape(origin, name, tensors[name], target)
+        target.data.copy_(tensors[name])
+
+
+def check_shape(origin: str, name: str, tensor: Tensor, target: Tensor) -> None:
+    """Refuse a tensor that is not of the target's shape and kind."""
+    if tensor.shape != target.shape or tensor.is_floating_point() != target.is_floating_point():
+        raise CheckpointError(
+            f"{origin} does not fit its own options: {name} is {list(tensor.shape)}, {list(target.shape)} expected"
+        )
+
+
+def _short(error: Exception) -> str:
+    return str(error).splitlines()[0][:160] if str(error) else type(error).__name__

@@ -1,0 +1,139 @@
+"""The folder of a run and the files in it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from unspool.errors import CheckpointError
+from unspool.spec import to_dict
+from unspool.train import checkpoint
+from unspool.train.protocol import Task
+from unspool.train.training import Snapshot
+
+MODEL, LAST, LOG = "model.safetensors", "last.safetensors", "log.jsonl"
+CURVE, CONFUSION, INPUT = "curve.png", "confusion.png", "input.txt"
+OURS = (MODEL, LAST, LOG, CURVE, CONFUSION, INPUT)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run on disk: `model.safetensors`, `last.safetensors`, `log.jsonl`, and pictures."""
+
+    path: Path
+
+    @classmethod
+    def reserve(cls, out: str | None, task: str, *, force: bool = False) -> RunFolder:
+        """Make the folder: `out` itself, or `runs/<task>-<n>` with the next free number; a run in it stays for now.
+
+        Raises:
+            CheckpointError: a run is there already and `force` is not set, or the folder cannot be made.
+        """
+        if out is None:
+            number = 1
+            while Path("runs", f"{task}-{number}").exists():
+                number += 1
+        path = Path("runs", f"{task}-{number}") if out is None else Path(out)
+        if path.exists() and not path.is_dir():
+            raise CheckpointError(f"--out must be a folder, {path} is a file; choose another name")
+        if any((path / name).exists() for name in OURS) and not force:
+            raise CheckpointError(
+                f"{path} already holds a run; go on with `unspool resume {path}`, choose another --out, "
+                "or overwrite it with --force"
+            )
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CheckpointError(f"the run folder {path} cannot be made ({error}); choose another --out") from error
+        return cls(path)
+
+    def clear(self) -> None:
+        """Remove the run that `--force` overwrites; other files of the user stay."""
+        for name in OURS:
+            (self.path / name).unlink(missing_ok=True)
+
+    @classmethod
+    def open(cls, name: str) -> RunFolder:
+        """Return an existing run.
+
+        Raises:
+            CheckpointError: there is no such folder, or it holds no run.
+        """
+        path = Path(name)
+        if not (path / LAST).is_file():
+            raise CheckpointError(f"resume needs the folder of a run with {LAST} in it, {path} has none; give another")
+        return cls(path)
+
+    @property
+    def model(self) -> Path:
+        """The best model so far."""
+        return self.path / MODEL
+
+    @property
+    def last(self) -> Path:
+        """What exact resume needs."""
+        return self.path / LAST
+
+    @property
+    def log(self) -> Path:
+        """One JSON object a line."""
+        return self.path / LOG
+
+    def clean(self) -> None:
+        """Remove what a killed process left half-written."""
+        for leftover in self.path.glob(".*.tmp"):
+            leftover.unlink(missing_ok=True)
+
+    def write_model(self, task: Task, training: dict[str, Any]) -> None:
+        """Write the self-contained model file."""
+        checkpoint.write(self.model, "model", checkpoint.parameters(task.model), model_document(task, training))
+
+    def write_last(self, task: Task, snapshot: Snapshot, cycle: dict[str, Any]) -> None:
+        """Write what `resume` needs, in one file."""
+        document = {**model_document(task, {}), **snapshot.values, "cycle": cycle, "sources": task.sources}
+        checkpoint.write(self.last, "training", snapshot.tensors, document)
+
+    def read_last(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return the tensors and the document of `last.safetensors`."""
+        return checkpoint.read(self.last, "training")
+
+    def cut_log(self, step: int) -> None:
+        """Drop the lines of the log beyond `step`: the resumed training writes them again."""
+        if not self.log.is_file():
+            return
+        kept = []
+        for line in self.log.read_text(encoding="utf-8").splitlines():
+            try:
+                if json.loads(line)["step"] <= step:
+                    kept.append(line + "\n")
+            except (ValueError, KeyError, TypeError):
+                continue  # a line cut short by a power cut
+        checkpoint.write_text(self.log, "".join(kept))
+
+    @property
+    def input(self) -> Path:
+        """The text that came through standard input, kept so that the run can be resumed."""
+        return self.path / INPUT
+
+    def remove_if_empty(self) -> None:
+        """Remove what `reserve` made when the training could not begin; whatever else is there stays."""
+        self.clean()
+        with contextlib.suppress(OSError):
+            self.path.rmdir()
+
+
+def model_document(task: Task, training: dict[str, Any]) -> dict[str, Any]:
+    """Return what a model file says beside its weights."""
+    return {
+        "task": task.name,
+        "options": to_dict(task.options),
+        "data": task.metadata(),
+        "fingerprint": task.fingerprint,
+        "description": task.describe(),
+        "training": training,
+    }

@@ -1,0 +1,183 @@
+"""The one training loop. It knows no task by name: it makes updates, validates, saves, rolls back, and tells of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from unspool.errors import TrainingError
+from unspool.spec import to_dict
+from unspool.train.events import Event, Finished, Progress, RolledBack, Sampled, Saved, Started, Validated
+from unspool.train.folder import RunFolder
+from unspool.train.options import Budget
+from unspool.train.schedule import learning_rate, warmup_steps
+from unspool.train.training import Snapshot, Training
+
+SAVE_SECONDS = 30.0  # half of what a power cut may cost
+SAMPLE_SECONDS = 20.0  # between two samples, at least
+VALIDATIONS = 20  # at most, in one cycle
+ROLLBACKS = 6
+ROLLBACK_SCALE = 0.3
+EXPLODED = 3.0  # times the first loss
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """One fall of the learning rate: from where it starts to the budget, which counts from the run's beginning."""
+
+    budget: Budget
+    first_step: int = 0
+    first_seconds: float = 0.0
+
+    def document(self, seconds: float) -> dict[str, Any]:
+        """Return the cycle for `last.safetensors`; seconds only where the budget is made of them."""
+        timed = {"seconds": seconds} if self.budget.kind == "minutes" else {}
+        return {**asdict(self), **timed}
+
+
+class Loop:
+    """Drives a training to the end of its cycle; iterate over `events()`."""
+
+    def __init__(self, training: Training, cycle: Cycle, folder: RunFolder, seconds: float = 0.0) -> None:
+        self.training, self.cycle, self.folder = training, cycle, folder
+        self.task, self.place = training.task, training.place
+        self.total = cycle.budget.steps(training.batches.steps_per_epoch)
+        self.limit = cycle.budget.amount * 60.0
+        self.began = time.monotonic() - seconds
+        self.saved_at = time.monotonic()
+        self.validation_seconds = 0.0
+        self.validated_when = self.sampled_when = seconds
+        self.rate_began, self.rate_items = time.monotonic(), 0
+        self.good: Snapshot = training.capture()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far, those before a resume included."""
+        return time.monotonic() - self.began
+
+    @property
+    def fraction(self) -> float:
+        """The share of the cycle that is spent."""
+        if self.total is not None:
+            return _share(self.place.step - self.cycle.first_step, self.total - self.cycle.first_step)
+        # leave room for the last validation and the files
+        reserve = min(1.25 * self.validation_seconds + 2.0, 0.3 * self.limit)
+        first = self.cycle.first_seconds
+        return _share(self.seconds - first, self.limit - reserve - first)
+
+    def events(self) -> Generator[Event]:
+        """Train; closing the iterator stops after the current update and saves."""
+        try:
+            yield Started(self.place.step, self.seconds, self.total, self._parameters(), to_dict(self.task.options))
+            self._save_last()
+            while self.fraction < 1.0 and not self._impatient():
+                yield from self._update()
+                if self._validation_due():
+                    yield from self._validate()
+                if time.monotonic() - self.saved_at > SAVE_SECONDS:
+                    yield self._save_last()
+            yield from self._finish()
+        except GeneratorExit:
+            self._save_last()
+            raise
+
+    def _update(self) -> Iterator[Event]:
+        place, step = self.place, self.place.step
+        fraction = self.fraction
+        warmup = warmup_steps(None if self.total is None else self.total - self.cycle.first_step)
+        peak = (self.task.options.learning_rate or 0.0) * place.scale
+        rate = learning_rate(peak, step - self.cycle.first_step, fraction, warmup)
+        update = self.training.update(rate)
+        if reason := self._diverged(update.loss, update.norm):
+            yield self._roll_back(reason)
+            return
+        place.record(update.loss)
+        self.rate_items += update.items
+        speed = self.rate_items / max(1e-9, time.monotonic() - self.rate_began)
+        fraction = self.fraction
+        spent = self.seconds - self.cycle.first_seconds
+        remaining = spent * (1.0 - fraction) / fraction if fraction > 0 else 0.0
+        epoch = self.training.batches.epoch
+        yield Progress(place.step, self.seconds, epoch, fraction, place.smoothed or 0.0, rate, speed, remaining)
+
+    def _diverged(self, loss: float, norm: float) -> str:
+        if not (abs(loss) < float("inf") and norm < float("inf")):
+            return "the loss or its gradient is not finite"
+        first = self.place.first
+        if first is not None and self.place.smoothed is not None and self.place.smoothed > EXPLODED * abs(first) + 1.0:
+            return f"the loss rose to {self.place.smoothed:.3g} from {first:.3g}"
+        return ""
+
+    def _roll_back(self, reason: str) -> Event:
+        failed, scale, count = self.place.step, self.place.scale * ROLLBACK_SCALE, self.place.rollbacks + 1
+        self.training.restore(self.good)
+        self.training.place = self.place = replace(self.training.place, scale=scale, rollbacks=count)
+        if count > ROLLBACKS:
+            self._save_last()
+            raise TrainingError(
+                f"training diverged {count} times ({reason}) although the learning rate was lowered each time; "
+                f"the last good state is kept: look at the data, or train again with --learning-rate below "
+                f"{(self.task.options.learning_rate or 0.0) * scale:.2g}"
+            )
+        return RolledBack(self.place.step, self.seconds, failed, scale, reason)
+
+    def _validation_due(self) -> bool:
+        step = self.place.step
+        if self.total is None:
+            gap = max(self.limit / VALIDATIONS, 10.0 * self.validation_seconds)
+            return step > self.place.validated and self.seconds - self.validated_when >= gap
+        steps = self.total - self.cycle.first_step
+        epochs = steps / self.training.batches.steps_per_epoch
+        # a validation item costs a third of a training item; spend at most a tenth on validation
+        affordable = 0.3 * epochs / max(1e-9, self.task.validation_cost())
+        count = max(2, min(VALIDATIONS, int(affordable), steps // 10))
+        done = step - self.cycle.first_step
+        return step < self.total and done * count // steps > (done - 1) * count // steps
+
+    def _validate(self) -> Iterator[Event]:
+        place, began = self.place, time.monotonic()
+        metrics = self.task.metrics()
+        self.validation_seconds = time.monotonic() - began
+        place.validated, self.validated_when = place.step, self.seconds
+        loss = float(metrics["validation_loss"])
+        best = place.best is None or loss < place.best or self.task.keeps == "last"
+        if best:
+            place.best, place.best_step, place.stale, place.metrics = loss, place.step, 0, metrics
+            self.folder.write_model(self.task, {"step": place.step, "budget": str(self.cycle.budget), **metrics})
+        else:
+            place.stale += 1
+        if place.smoothed is not None and place.lowest is not None and place.smoothed <= place.lowest + 0.5:
+            self.good = self.training.capture()
+        yield Validated(place.step, self.seconds, metrics, best)
+        if best:
+            yield Saved(place.step, self.seconds, self.folder.model)
+        if self.seconds - self.sampled_when > SAMPLE_SECONDS and (text := self.task.preview(place.step)):
+            self.sampled_when = self.seconds
+            yield Sampled(place.step, self.seconds, text)
+        self.rate_began, self.rate_items = time.monotonic(), 0
+
+    def _impatient(self) -> bool:
+        patience = self.task.options.patience
+        return self.task.keeps == "best" and 0 < patience <= self.place.stale
+
+    def _finish(self) -> Iterator[Event]:
+        reason = "patience" if self.fraction < 1.0 else "budget"
+        if self.place.validated != self.place.step or self.place.best is None:
+            yield from self._validate()
+        self.place.finished = reason
+        yield self._save_last()
+        yield Finished(self.place.step, self.seconds, reason, self.place.metrics)
+
+    def _save_last(self) -> Event:
+        self.folder.write_last(self.task, self.training.capture(), self.cycle.document(self.seconds))
+        self.saved_at = time.monotonic()
+        return Saved(self.place.step, self.seconds, self.folder.last)
+
+    def _parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.task.model.parameters())
+
+
+def _share(spent: float, whole: float) -> float:
+    return min(1.0, spent / whole) if whole > 0 else 1.0

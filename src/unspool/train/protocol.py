@@ -1,0 +1,127 @@
+"""What a task is. The training loop, checkpoints, the command line and the studio know only this."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from unspool.train.options import Budget, TrainingOptions
+
+State = Any  # a nested named tuple of tensors, see unspool.cells.state
+
+
+class Loss(NamedTuple):
+    """Sums, never means, so that unequal lengths, windows and ranks add up."""
+
+    sum: Tensor  # [], in the task's unit
+    items: int  # that the sum runs over
+    state: State  # to be carried into the next batch, None where the task carries none
+    extras: dict[str, float]  # further sums over the same items (correct answers, ...)
+
+
+class Batches(Protocol):
+    """An endless, resumable source of training batches."""
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Updates in one pass over the data."""
+
+    @property
+    def epoch(self) -> int:
+        """The pass that the last batch belongs to, from 0."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def __next__(self) -> Any: ...
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+
+class Task(ABC):
+    """Data, network, head, metric and rendering of one kind of problem.
+
+    A task is made in one of two ways: `prepare` reads data for training (and then `build` makes the network);
+    `from_metadata` makes one from a model file, without any data, for generation, prediction and scoring.
+    """
+
+    name: ClassVar[str]
+    carries_state: ClassVar[bool] = False
+    Options: ClassVar[type[TrainingOptions]]
+    keeps: Literal["best", "last"] = "best"  # "last" where too little data is held out to choose a best model by it
+
+    unit: str  # of the loss, as a person reads it: "nats a character"
+    noun: str  # what one counted item is, plural: "characters"
+    options: TrainingOptions
+    model: nn.Module
+    budget: Budget  # the one that was given, or the task's own
+    baselines: Mapping[str, float] = MappingProxyType({})  # what `baseline` measured, empty where nobody asked
+    sources: list[str] | None = None  # absolute paths; empty for built-in data, None for data in memory
+    fingerprint: str = ""  # of the data, so that `resume` can refuse other data
+
+    @classmethod
+    @abstractmethod
+    def prepare(
+        cls, options: TrainingOptions, data: Any, budget: Budget | None = None, base: Task | None = None
+    ) -> Task:
+        """Read the data, and choose each option that is None; `base` is the task that `--from` continues."""
+
+    @abstractmethod
+    def build(self) -> nn.Module:
+        """Return a new network for the options, initialised from `options.seed`."""
+
+    @abstractmethod
+    def batches(self) -> Batches:
+        """Return the training batches, from the beginning."""
+
+    @abstractmethod
+    def loss(self, batch: Any, state: State, generator: torch.Generator | None = None) -> Loss:
+        """Return the summed loss of one batch; `generator` is where dropout draws from."""
+
+    def initial_state(self) -> State:
+        """Return a zero state shaped like the one that `loss` carries, None where the task carries none."""
+        return None
+
+    @abstractmethod
+    def metrics(self) -> dict[str, Any]:
+        """Return the task's metrics on the held-out data; `validation_loss` is among them."""
+
+    @abstractmethod
+    def validation_cost(self) -> float:
+        """Return the items of one validation over the items of one training epoch."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Return what a person wants to know of the data: counts, split, baseline."""
+
+    @abstractmethod
+    def metadata(self) -> dict[str, Any]:
+        """Return all that the model file needs beside weights and options: vocabulary, scaling, classes."""
+
+    @classmethod
+    @abstractmethod
+    def from_metadata(cls, options: TrainingOptions, metadata: Mapping[str, Any]) -> Task:
+        """Return the task of a model file; its network is not built yet."""
+
+    def baseline(self) -> dict[str, float]:
+        """Return the simple answers to be measured against, in the unit of the metrics."""
+        return {}
+
+    def pictures(self, folder: Path, metrics: Mapping[str, Any]) -> list[Path]:
+        """Draw what shows the best model's result into the folder; needs matplotlib."""
+        return []
+
+    def preview(self, step: int) -> str | None:
+        """Return a short sample to show during training, None where the task has none."""
+        return None
+
+    def evaluate(self, data: Any) -> dict[str, Any]:
+        """Return the metrics on other data."""
+        raise NotImplementedError

@@ -1,0 +1,138 @@
+"""The state of one training: everything that an exact resume or a roll-back needs, captured and restored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from unspool.cells import state as trees
+from unspool.draws import noise_generator
+from unspool.errors import CheckpointError
+from unspool.train.checkpoint import check_shape, load_parameters, parameters
+from unspool.train.protocol import Task
+
+OPTIMIZER_LEAVES = ("exp_avg", "exp_avg_sq", "step")
+
+
+class Snapshot(NamedTuple):
+    """One moment of a training: tensors by name, and plain values that JSON can hold."""
+
+    tensors: dict[str, Tensor]
+    values: dict[str, Any]
+
+
+class Update(NamedTuple):
+    """What one update gave."""
+
+    loss: float  # mean over the batch's items
+    items: int
+    norm: float  # of the gradient, before clipping
+
+
+@dataclass
+class Place:
+    """Where the training stands; plain numbers only, and no clock times."""
+
+    step: int = 0
+    smoothed: float | None = None  # exponential mean of the batch losses
+    first: float | None = None  # loss of the first batch
+    lowest: float | None = None  # lowest smoothed loss
+    best: float | None = None  # lowest validation loss
+    best_step: int = 0
+    validated: int = -1  # step of the last validation
+    stale: int = 0  # validations since then
+    scale: float = 1.0  # of the learning rate, lowered by roll-backs
+    rollbacks: int = 0
+    metrics: dict[str, Any] = field(default_factory=dict)  # of the best model
+    finished: str = ""
+
+    def record(self, loss: float) -> None:
+        """Take one batch loss into the running means."""
+        self.first = loss if self.first is None else self.first
+        self.smoothed = loss if self.smoothed is None else 0.98 * self.smoothed + 0.02 * loss
+        self.lowest = self.smoothed if self.lowest is None else min(self.lowest, self.smoothed)
+
+
+class Training:
+    """A task's network, its optimiser, its place in the data and the state it carries."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.model = task.model
+        self.optimizer = _optimizer(task)
+        self.batches = task.batches()
+        self.state: Any = None
+        self.place = Place()
+
+    def update(self, rate: float) -> Update:
+        """Make one update with the given learning rate; a gradient that is not finite changes nothing."""
+        self.model.train()
+        batch = next(self.batches)
+        generator = noise_generator(self.task.options.seed, self.place.step)
+        result = self.task.loss(batch, self.state, generator)
+        mean = result.sum / max(1, result.items)
+        self.optimizer.zero_grad(set_to_none=True)
+        mean.backward()  # type: ignore[no-untyped-call]
+        norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.task.options.clip))
+        loss = float(mean.detach())
+        self.state = None if result.state is None else trees.detach(result.state)
+        if norm < float("inf"):  # false for nan
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            self.optimizer.step()
+        self.place.step += 1
+        return Update(loss, result.items, norm)
+
+    def capture(self) -> Snapshot:
+        """Return this moment; the tensors are copies."""
+        tensors = {f"model/{name}": tensor for name, tensor in parameters(self.model).items()}
+        for name, parameter in self.model.named_parameters():
+            for leaf in OPTIMIZER_LEAVES:
+                if parameter in self.optimizer.state:
+                    tensors[f"optimizer/{name}/{leaf}"] = self.optimizer.state[parameter][leaf]
+        if self.state is not None:
+            tensors.update(trees.save(self.state, "state"))
+        copies = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+        return Snapshot(copies, {"place": asdict(self.place), "batches": self.batches.state_dict()})
+
+    def restore(self, snapshot: Snapshot, origin: str = "the snapshot") -> None:
+        """Go back to a moment, exactly.
+
+        Raises:
+            CheckpointError: the snapshot does not fit this task.
+        """
+        tensors, values = snapshot
+        load_parameters(self.model, _under("model/", tensors), origin)
+        self.optimizer.state.clear()
+        for name, parameter in self.model.named_parameters():
+            leaves = _under(f"optimizer/{name}/", tensors)
+            if leaves:
+                for leaf in OPTIMIZER_LEAVES[:2]:
+                    check_shape(origin, f"{name}/{leaf}", leaves[leaf], parameter)
+                self.optimizer.state[parameter] = {
+                    leaf: tensor.clone() if leaf == "step" else tensor.clone().to(parameter.device)
+                    for leaf, tensor in leaves.items()
+                }
+        carried = {name: tensor for name, tensor in tensors.items() if name.startswith("state.")}
+        self.state = trees.load(self.task.initial_state(), carried, "state") if carried else None
+        try:
+            self.place = Place(**values["place"])
+            self.batches.load_state_dict(values["batches"])
+        except (KeyError, TypeError) as error:
+            raise CheckpointError(f"{origin} is damaged: {error!r} in its place; use a backup") from error
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _optimizer(task: Task) -> torch.optim.AdamW:
+    matrices = [p for p in task.model.parameters() if p.dim() > 1]
+    vectors = [p for p in task.model.parameters() if p.dim() <= 1]
+    groups = [{"params": matrices, "weight_decay": task.options.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    fused = all(p.device.type in ("cpu", "cuda") for p in task.model.parameters())
+    return torch.optim.AdamW(groups, lr=task.options.learning_rate or 1e-3, betas=(0.9, 0.99), fused=fused)
