@@ -11,7 +11,8 @@ import pytest
 SOURCE = Path(__file__).parents[1] / "src" / "unspool"
 
 # Room -> what it may import besides itself. A room is a folder or a file directly under src/unspool; an entry
-# with a dot opens one file of a room. `train` and `probe` know a task by its protocol only.
+# with a dot opens one file of a room. `train` and `probe` know a task by its protocol only; a
+# probe looks into cells and layers, so it knows those by name.
 LEAVES = ["errors", "spec"]
 CHOICE = [*LEAVES, "sampling", "draws"]
 MODELS = [*LEAVES, "cells", "engine", "heads"]
@@ -30,7 +31,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "nets": MODELS,
     "decode": CHOICE,
     "train": PROTOCOL,
-    "probe": [*PROTOCOL, "train.protocol"],
+    "probe": [*PROTOCOL, "cells", "engine", "train.protocol"],
     "tasks": BELOW_TASKS,
     "cli": [*BELOW_TASKS, "tasks", "__init__"],
     "studio": [*BELOW_TASKS, "tasks"],

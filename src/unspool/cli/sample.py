@@ -41,7 +41,7 @@ class Writing:
 def sample(
     run: str,
     *,
-    writing: Annotated[Writing, Flat] = Writing(),  # noqa: B008 (frozen)
+    writing: Annotated[Writing, Flat] = Writing(),
     sampling: Annotated[Sampling, Flat] = Sampling(),  # noqa: B008 (frozen)
     json: bool = False,
     output: str | None = None,

@@ -2,7 +2,7 @@ r"""How much a recurrent matrix can stretch a state in one step, and in the long
 
 The largest singular value :math:`\sigma_1 = \max_v |Wv| / |v|` bounds one step; the spectral radius
 :math:`\rho = \max_i |\lambda_i| \le \sigma_1` is the growth of many, :math:`|W^k|^{1/k} \to \rho`. Pascanu, Mikolov and
-Bengio (2013), section 2.1, and 2.2 for the radius.
+Bengio (2013), section 2.1.
 """
 
 from __future__ import annotations
