@@ -292,3 +292,17 @@ def test_folders_and_mixtures_that_are_refused(tmp_path, refused):
     np.savez(tmp_path / "c.npz", X=np.zeros((1, 2, 5)), y=["c"])
     with refused("same channels", "c.npz has 5 where others have 1"):
         read_labelled([tmp_path / "b.npz", tmp_path / "c.npz"])
+
+
+def test_a_fingerprint_tells_where_one_sequence_ends():
+    prints = {
+        read_labelled(data).fingerprint
+        for data in (
+            [("ab", "x"), ("c", "y")],
+            [("a", "x"), ("bc", "y")],
+            [("ab", "y"), ("c", "x")],
+            ([[1.0, 2.0], [3.0]], ["x", "y"]),
+            ([[1.0], [2.0, 3.0]], ["x", "y"]),
+        )
+    }
+    assert len(prints) == 5

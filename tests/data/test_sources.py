@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from unspool.data.sources import BLOCK, Text, StandardInput, blocks, expand, name_of
+from unspool.data.sources import BLOCK, StandardInput, Text, blocks, expand, name_of
 
 
 def read(source):
@@ -144,3 +144,13 @@ def test_half_a_surrogate_pair_in_a_literal(refused):
 def test_names():
     names = [name_of(source) for source in (Path("a.txt"), Text("x", "mine"), StandardInput())]
     assert names == ["a.txt", "mine", "standard input"]
+
+
+def test_a_folder_that_cannot_be_listed(tmp_path, refused, monkeypatch):
+    def walk(folder, onerror):
+        onerror(PermissionError(13, "Permission denied", str(folder / "inner")))
+        yield from ()
+
+    monkeypatch.setattr(os, "walk", walk)
+    with refused("must be readable", "inner is not (Permission denied)", "permissions"):
+        expand([tmp_path])

@@ -167,3 +167,9 @@ def test_a_state_of_another_text_or_cut(refused, other, what):
 
     with refused(what, "resume with the text and options"):
         lanes(**made | other).load_state_dict(lanes(**made).state_dict())
+
+
+def test_the_epoch_is_that_of_the_window_that_came_last():
+    lanes = Lanes(text(100), 4, 8)
+    for window in islice(lanes, 20):
+        assert lanes.epoch == window.epoch

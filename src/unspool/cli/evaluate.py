@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
@@ -43,13 +44,16 @@ def evaluate(
     task = open_model(run, machine.device, unknown)
     if output is not None and not isinstance(task, Classifier):
         raise SpecError(f"--output draws the confusion matrix of a classifier, {run} is a {task.name}; leave it out")
+    began = time.monotonic()
     metrics = task.evaluate(restore_dash(data)) if data else held_out(run, task)
+    seconds = time.monotonic() - began
     if output is not None and isinstance(task, Classifier):
         import numpy as np
 
         draw_confusion(np.array(metrics["confusion"]), task.classes, Path(output))
         remark(f"picture: {output}")
     if json:
-        print_json({"run": run, "task": task.name, **metrics})
+        speed = metrics.get("symbols", metrics.get("sequences", 0)) / seconds  # reading the data included
+        print_json({"run": run, "task": task.name, "loss": metrics["validation_loss"], **metrics, "tokens_per_second": speed})
         return
     print_table({name: value for name, value in metrics.items() if name not in ("confusion", "classes")})

@@ -11,10 +11,11 @@ from cyclopts import App, CycloptsError
 
 from unspool import __version__
 from unspool.cli import bench, doctor, evaluate, info, predict, probe, resume, runs, sample, score, train
-from unspool.cli.streams import DASH
+from unspool.cli.streams import DASH, use_utf8
 from unspool.errors import SpecError, UnspoolError
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
+MEMORY = "there is not enough memory for this; use a smaller --hidden-size or --batch-size"
 
 app = App(
     name="unspool",
@@ -40,6 +41,7 @@ for verb in (
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with 0 done, 1 a failure explained on standard error, 2 wrong usage."""
     train.BEGAN = time.monotonic()
+    use_utf8()
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -62,7 +64,11 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         return _explain(f"the operating system refused: {error}", FAILURE)
     except MemoryError:
-        return _explain("there is not enough memory for this; use a smaller --hidden-size or --batch-size", FAILURE)
+        return _explain(MEMORY, FAILURE)
+    except RuntimeError as error:  # how torch says it
+        if "allocate memory" not in str(error) and "out of memory" not in str(error):
+            raise
+        return _explain(MEMORY, FAILURE)
     except KeyboardInterrupt:
         return _explain("interrupted", INTERRUPTED)
 

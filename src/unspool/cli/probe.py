@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -47,9 +49,6 @@ def probe(
     output
         Draw a picture into this file, .png, .svg or .pdf.
     """
-    from dataclasses import asdict
-    from pathlib import Path
-
     from unspool.cli.models import open_model
     from unspool.cli.shown import show
     from unspool.probe.gates import activities
@@ -74,16 +73,20 @@ def probe(
     if output is not None:
         remark(f"picture: {draw(flows, gates, matrices, Path(output))}")
     if json:
-        found = {
-            "gradient": [{**asdict(flow), "rate": flow.rate} for flow in flows],
-            "matrices": [asdict(matrix) for matrix in matrices],
-            "activity": [asdict(gate) for gate in gates],
-        }
-        print_json({"run": run, "task": task.name, "read": shown.told, "steps": shown.steps, **found}, indent=None)
+        told = {"run": run, "task": task.name, "read": shown.told, "steps": shown.steps}
+        print_json({**told, **_found(flows, matrices, gates)}, indent=None)
         return
     _print_flows(flows, shown.told, shown.steps)
     _print_matrices(matrices)
     _print_gates(gates)
+
+
+def _found(flows: Sequence[Flow], matrices: Sequence[Stretch], gates: Sequence[Activity]) -> dict[str, Any]:
+    return {
+        "gradient": [{**asdict(flow), "rate": flow.rate} for flow in flows],
+        "matrices": [asdict(matrix) for matrix in matrices],
+        "activity": [asdict(gate) for gate in gates],
+    }
 
 
 def _print_flows(flows: Sequence[Flow], told: str, steps: int) -> None:

@@ -69,13 +69,17 @@ def sample(
     model = language_model(run, machine.device, writing.unknown)
     options: dict[str, Any] = {"seed": writing.seed, "stop": writing.stop, "raw": writing.raw, **asdict(sampling)}
     head = writing.prompt if writing.echo else ""
+    raw = writing.raw and model.options.unit == "byte"
     if count == 1 and not json and output is None:
-        raw = writing.raw and model.options.unit == "byte"
         _stream(head, model.stream(writing.prompt, length=length or None, **options), raw)
         return
+    if raw and count > 1 and not json:
+        raise SpecError(f"--raw writes the bytes of one sample, got --count {count}; leave one of them out")
     written = list(model.samples(writing.prompt, count, length=length, **options))
     texts = [head + "".join(piece.text for piece in pieces) for pieces in written]
-    if output is not None:
+    if output is not None and raw:
+        write_output(output, head.encode("utf-8", "surrogateescape") + bytes(piece.id for piece in written[0]))
+    elif output is not None:
         write_output(output, "\n".join(texts) + "\n")
     elif json:
         samples = [_described(*pair) for pair in zip(texts, written, strict=True)]

@@ -38,10 +38,10 @@ def print_table(values: dict[str, Any]) -> None:
         print(f"{name.replace('_', ' '):<{width}}  {shown}")
 
 
-def write_output(path: str, content: str) -> None:
-    """Write a text file that the user asked for."""
+def write_output(path: str, content: str | bytes) -> None:
+    """Write a file that the user asked for."""
     try:
-        Path(path).write_text(content, encoding="utf-8")
+        Path(path).write_bytes(content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content)
     except OSError as error:
         raise DataError(f"--output {path} cannot be written ({error.strerror}); choose another place") from error
 

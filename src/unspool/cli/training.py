@@ -25,7 +25,7 @@ def run_training(session: Session, *, quiet: bool, json: bool) -> int:
                 break
     drawn = pictures(session)
     if finished is None:
-        step = last.step if last else 0
+        step = session.training.place.step
         remark(f"stopped after update {step}; everything is saved, go on with: unspool resume {session.folder.path}")
         if json:
             print_json({"run": str(session.folder.path), "finished": False, "step": step})

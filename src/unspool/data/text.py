@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from unspool.data.sources import Text, Source, blocks, expand, name_of
+from unspool.data.sources import Source, Text, blocks, expand, name_of
 from unspool.errors import DataError
 
 CONVERT = "convert the file to UTF-8"

@@ -1,4 +1,4 @@
-"""Dropout that draws from a generator of its own, so that a training step depends on its seed and number alone."""
+"""Dropout from a generator of its own, so that a training step depends on its seed and number alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def dropout(x: Tensor, p: float, training: bool, generator: torch.Generator | None = None) -> Tensor:
-    """Zero each element with probability `p` and scale the rest by 1 / (1 - p); None draws from torch's generator."""
+    """Zero each element with probability `p`, scale the rest by 1 / (1 - p); None is torch's own generator."""
     if not training or p == 0.0:
         return x
     keep = 1.0 - p

@@ -32,7 +32,7 @@ class SequenceNet(nn.Module):
         vocabulary_size: V, the number of symbols.
         embedding_size: E; 0 feeds one-hot vectors, as Graves (2013) and Karpathy (2015) do.
         tied: the output layer's weights are the embedding's (Press and Wolf 2017); needs E = output size.
-        dropout: on the embedded input, between layers, and before the output layer.
+        dropout: between layers and before the output layer; the input, one symbol at a time, is left whole.
         The rest are the arguments of `build_stack`.
 
     Shapes: ids [T, B] of integers; raw [T, B, V].
@@ -87,7 +87,6 @@ class SequenceNet(nn.Module):
         """Return scores for the symbol after each of ids [T, B], and the state after the last."""
         if state is not None and self.training:
             state = self.stack.redraw(state, generator)
-        embedded = dropout(self.embed(ids), self.dropout, self.training, generator)  # [T, B, E]
-        result = self.stack(embedded, state, generator=generator, record=record)
+        result = self.stack(self.embed(ids), state, generator=generator, record=record)
         hidden = dropout(result.output, self.dropout, self.training, generator)  # [T, B, H]
         return Scores(self.output(hidden), result.state, result.record)

@@ -62,7 +62,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def spans_of(arguments: tuple[Any, ...], keywords: dict[str, Any], output: Tensor) -> Tensor:
-    """Return how many steps each sequence has, [B], from the call layer(x, state, lengths) that gave output [T, B, H]."""
+    """Return each sequence's number of steps, [B], from a call layer(x, state, lengths) and its output [T, B, H]."""
     lengths = arguments[2] if len(arguments) > 2 else keywords.get("lengths")
     if lengths is None:
         return torch.full((output.shape[1],), output.shape[0])

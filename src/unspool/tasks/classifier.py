@@ -14,7 +14,9 @@ from torch.nn import functional
 
 from unspool.data.builtin import builtin_labelled
 from unspool.data.labelled import Labelled, read_labelled, split
+from unspool.data.memory import is_frame
 from unspool.data.sequence import Buckets, Standardiser, pad
+from unspool.data.sources import Text
 from unspool.data.vocabulary import CharVocabulary, Vocabulary, vocabulary_from_dict
 from unspool.errors import DataError, SpecError
 from unspool.nets.pooled import PooledNet
@@ -96,7 +98,7 @@ class Classifier(Task):
     def _resolve(self, budget: Budget | None) -> None:
         assert self.training is not None
         o, lengths = self.options, self.training.lengths
-        proposal = classifier_sizing(len(lengths), float(lengths.mean()), self.text)
+        proposal = classifier_sizing(len(lengths))
         batch_size = min(o.batch_size or proposal.batch_size, len(lengths))
         per_epoch = -(-len(lengths) // batch_size)
         self.budget = budget or Budget("epochs", max(proposal.epochs, -(-proposal.steps // per_epoch)))
@@ -210,8 +212,12 @@ class Classifier(Task):
         return {**self._measure(given), "classes": list(self.classes), "split": told}
 
     def predict(self, sequences: Any) -> list[Prediction]:
-        """Return a prediction for each of a list of texts, or of arrays [T, C] (or one array [N, T, C])."""
-        return self._predict({"text": list(sequences)} if self.text else sequences, "text" if self.text else None)
+        """Return a prediction for each of a list of texts, of arrays [T, C] (or one array [N, T, C]), or of rows."""
+        if isinstance(sequences, str | Text):
+            raise DataError("predict takes a list of sequences, got one text; put it into a list")
+        if not self.text or is_frame(sequences) or isinstance(sequences, Mapping):
+            return self._predict(sequences, self.options.text_column)
+        return self._predict({"text": list(sequences)}, "text")
 
     def predict_files(self, paths: Sequence[str]) -> list[Prediction]:
         """Return a prediction for each sequence in files, with labels or without."""
@@ -227,6 +233,9 @@ class Classifier(Task):
         if (data.kind == "text") != self.text:
             wanted = "texts" if self.text else "numeric sequences"
             raise DataError(f"this model reads {wanted}, got {data.kind} sequences; give it what it was trained on")
+        if isinstance(self.encoding, Standardiser) and data.arrays[0].shape[1] != self.encoding.channels:
+            came, known = data.arrays[0].shape[1], self.encoding.channels
+            raise DataError(f"this model reads {known} channels, got {came}; give the same channels in the same order")
 
     def validation_cost(self) -> float:
         """Return the held-out sequences over the training sequences."""
@@ -263,7 +272,7 @@ class Classifier(Task):
         """Return the task of a model file."""
         assert isinstance(options, ClassifierOptions)
         stored = metadata.get("vocabulary")
-        encoding = vocabulary_from_dict(stored) if stored else Standardiser.from_dict(metadata["scaling"])
+        encoding = vocabulary_from_dict(stored) if stored else _scaling_of(metadata["scaling"])
         task = cls(options, [str(name) for name in metadata["classes"]], encoding)
         task.split = str(metadata.get("split", ""))
         return task
@@ -300,6 +309,14 @@ class BatchesOf:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go back to a place."""
         self.order.load_state_dict(state)
+
+
+def _scaling_of(stored: Mapping[str, Any]) -> Standardiser:
+    scaling = Standardiser.from_dict(stored)
+    usable = scaling.mean.ndim == 1 and scaling.mean.shape == scaling.std.shape
+    if not usable or not np.isfinite(scaling.mean).all() or not ((scaling.std > 0) & np.isfinite(scaling.std)).all():
+        raise DataError("a scaling holds a finite mean and a deviation above 0 for each channel, got something else")
+    return scaling
 
 
 def _given(data: Any) -> bool:

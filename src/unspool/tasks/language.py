@@ -97,7 +97,7 @@ class Language(TextModel, Task):
 
     def _resolve(self) -> LanguageOptions:
         o, symbols = self.options, len(self.train_ids)
-        proposal = language_sizing(symbols, self.budget)
+        proposal = language_sizing(symbols, len(self.vocabulary), self.budget)
         lanes = o.batch_size or proposal.batch_size
         window = o.window or max(1, min(proposal.window, (symbols - 1) // lanes))
         if symbols < lanes * window + 1:
@@ -152,14 +152,15 @@ class Language(TextModel, Task):
 
     def initial_state(self) -> Any:
         """Return the zero state of all lanes."""
-        return self.model.init_state(int(self.options.batch_size or 1))
+        noise = torch.Generator(self.device)  # for dropout masks, which whoever loads a state puts others in place of
+        return self.model.stack.init_state(int(self.options.batch_size or 1), generator=noise)
 
     def loss(self, batch: Window, state: Any, generator: torch.Generator | None = None) -> Loss:
         """Return the summed cross-entropy of a window; a fresh window starts from the zero state."""
         device = self.device
         inputs, targets = batch.inputs.to(device), batch.targets.to(device)  # [T, B]
         if batch.fresh or state is None:
-            state = self.model.init_state(inputs.shape[1])
+            state = self.model.stack.init_state(inputs.shape[1], generator=generator)
         result = self.model(inputs, state, generator=generator)
         return Loss(_nats(result.raw, targets), targets.numel(), result.state, {})
 
@@ -226,7 +227,10 @@ class Language(TextModel, Task):
     def from_metadata(cls, options: TrainingOptions, metadata: Mapping[str, Any]) -> Language:
         """Return the task of a model file."""
         assert isinstance(options, LanguageOptions)
-        task = cls(options, vocabulary_from_dict(metadata["vocabulary"]))
+        vocabulary = vocabulary_from_dict(metadata["vocabulary"])
+        if vocabulary.unit != options.unit:
+            raise DataError(f"the unit must be that of the vocabulary, {vocabulary.unit}, got {options.unit}")
+        task = cls(options, vocabulary)
         task.split = str(metadata.get("split", ""))
         return task
 

@@ -142,7 +142,7 @@ class TextModel:
             mask=mask,
         )
         rows = [number - base for number in numbers]
-        return pieces(steps, rows, self.vocabulary, stop=stop, raw=raw)
+        return pieces(steps, rows, self.vocabulary, stop=stop)
 
     def _step(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
         stack = self.model.stack

@@ -45,7 +45,7 @@ def task_of(document: Mapping[str, Any], path: Path) -> Task:
         task = kind.from_metadata(from_dict(kind.Options, document["options"]), document["data"])
         task.fingerprint = str(document["fingerprint"])
         return task
-    except (KeyError, TypeError, ValueError, AttributeError, UnspoolError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, UnspoolError) as error:
         raise CheckpointError(f"{path} is damaged or of another version ({error}); use a backup") from error
 
 

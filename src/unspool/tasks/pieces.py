@@ -19,7 +19,7 @@ class Piece(NamedTuple):
 
 
 def pieces(
-    steps: Iterator[Step], rows: list[int], vocabulary: Vocabulary, *, stop: str = "", raw: bool = False
+    steps: Iterator[Step], rows: list[int], vocabulary: Vocabulary, *, stop: str = ""
 ) -> list[Iterator[Piece]]:
     """Return a stream of pieces for each of the given rows; they share the steps, each reads at its own pace."""
     waiting: list[deque[Piece]] = [deque() for _ in rows]
@@ -33,8 +33,7 @@ def pieces(
         for place, row in enumerate(rows):
             if not ended[place]:
                 number = int(step.ids[row])
-                text = "" if raw else decoders[place](number)
-                waiting[place].append(Piece(text, number, float(step.log_probs[row])))
+                waiting[place].append(Piece(decoders[place](number), number, float(step.log_probs[row])))
         return True
 
     def stream(place: int) -> Iterator[Piece]:
@@ -63,7 +62,7 @@ def without(stream: Iterator[Piece], stop: str) -> Iterator[Piece]:
             yield from _cut(held, place)
             return
         keep = _overlap(tail, stop)
-        while held and len(tail) - len(held[0].text) >= keep:
+        while held and len(tail) - max(1, len(held[0].text)) >= keep:  # a byte goes with its character
             first = held.popleft()
             tail = tail[len(first.text) :]
             yield first

@@ -1,7 +1,11 @@
-"""The choices that a person need not make: size, dropout, learning rate, lanes and window, from data and budget."""
+"""The choices that a person need not make: size, dropout, learning rate, lanes and window, from data and budget.
+
+The rules are plain fits to measured trainings; docs/benchmarks.md holds the tables that they are held against.
+"""
 
 from __future__ import annotations
 
+import math
 import time
 from typing import NamedTuple
 
@@ -9,7 +13,9 @@ import torch
 
 from unspool.train.options import Budget
 
-SIZES = (64, 96, 128, 192, 256, 320, 384, 448, 512, 640, 768, 1024)
+SIZES = (64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 896, 1024)
+LAYERS = 2
+EFFICIENCY = 0.5  # of a matrix product's speed, in training a small LSTM
 
 
 class Sizing(NamedTuple):
@@ -23,39 +29,55 @@ class Sizing(NamedTuple):
     window: int
 
 
-def language_sizing(symbols: int, budget: Budget) -> Sizing:
-    """Propose a two-layer LSTM for a text of `symbols` training symbols; the rules are fitted in docs/benchmarks.md.
+def language_sizing(symbols: int, vocabulary: int, budget: Budget) -> Sizing:
+    """Propose a two-layer LSTM for a text of `symbols` training symbols.
 
-    The more often a text is read, the more dropout; the more symbols are read in all, the wider the network.
+    The more symbols are read in all, the wider the network and the larger the batch; the more often the same text is
+    read, the more dropout; the wider the network, the smaller the steps.
     """
-    batch_size = max(4, min(32, symbols // 1000))
-    window = 64
-    reads = _reads(symbols, budget, batch_size * window)
-    hidden = _nearest(130 * (max(reads * symbols, 1) / 1e5) ** 0.25)
-    dropout = round(min(0.5, 0.05 * (reads - 1) ** 0.7 * (hidden / 384) * (1e6 / max(symbols, 1e4)) ** 0.4), 2)
-    return Sizing(hidden, 2, max(0.0, dropout), 4e-3, batch_size, window)
+    read = _symbols_read(symbols, vocabulary, budget)
+    hidden = _hidden(read)
+    reads = max(1.0, read / max(1, symbols))
+    per_update = max(64, min(2048, read // 2000))
+    window = 64 if per_update >= 512 else 32
+    lanes = max(2, min(32, per_update // window, symbols // (2 * window)))
+    dropout = round(min(0.5, 0.075 * math.log2(reads)), 2)
+    learning_rate = round(min(6e-3, 2e-3 * (512 / hidden) ** 0.7), 5)
+    return Sizing(hidden, LAYERS, dropout, learning_rate, lanes, window)
 
 
-def _reads(symbols: int, budget: Budget, per_step: int) -> float:
+def _symbols_read(symbols: int, vocabulary: int, budget: Budget) -> int:
+    """Return how many symbols the budget reads: given, or what this machine can read with the width it allows."""
     if budget.kind == "epochs":
-        return budget.amount
+        return int(budget.amount * symbols)
     if budget.kind == "steps":
-        return budget.amount * per_step / max(1, symbols)
-    return budget.amount * 60.0 * 30_000 / max(1, symbols)
+        return int(budget.amount * 2048)
+    operations = machine_speed() * EFFICIENCY * budget.amount * 60.0
+    affordable = [(hidden, int(operations / _operations(hidden, vocabulary))) for hidden in SIZES]
+    # the widest network that still reads as much as the rule wants for its width
+    return next((read for hidden, read in reversed(affordable) if hidden <= _hidden(read)), affordable[0][1])
 
 
-def _nearest(size: float) -> int:
-    return min(SIZES, key=lambda candidate: abs(candidate - size))
+def _hidden(read: int) -> int:
+    target = 448 * (max(read, 1) / 8e6) ** 0.3
+    return min(SIZES, key=lambda size: abs(math.log(size / target)))
 
 
-def machine_speed(seconds: float = 0.1) -> float:
+def _operations(hidden: int, vocabulary: int) -> int:
+    """Return the floating-point operations of one training symbol: six for each weight of a matrix."""
+    embedding = min(128, hidden)
+    weights = 4 * hidden * (embedding + hidden) + (LAYERS - 1) * 8 * hidden * hidden + hidden * vocabulary
+    return 6 * weights
+
+
+def machine_speed(seconds: float = 0.2) -> float:
     """Return floating-point operations a second of a float32 matrix product on this machine, measured now."""
     a, b = torch.randn(256, 512), torch.randn(512, 2048)
-    a @ b
-    best, end = float("inf"), time.perf_counter() + seconds
+    torch.mm(a, b)
+    best, end = math.inf, time.perf_counter() + seconds
     while time.perf_counter() < end:
         start = time.perf_counter()
-        a @ b
+        torch.mm(a, b)
         best = min(best, time.perf_counter() - start)
     return 2.0 * 256 * 512 * 2048 / best
 
@@ -73,8 +95,8 @@ class ClassifierSizing(NamedTuple):
     steps: int  # at least as many updates
 
 
-def classifier_sizing(sequences: int, length: float, text: bool) -> ClassifierSizing:
-    """Propose a bidirectional LSTM and a budget for `sequences` training sequences of mean `length`."""
+def classifier_sizing(sequences: int) -> ClassifierSizing:
+    """Propose a bidirectional LSTM and a budget for `sequences` training sequences."""
     batch_size = max(8, min(64, sequences // 8))
-    hidden = 128 if sequences > 2000 else 64
-    return ClassifierSizing(hidden, 2 if sequences > 2000 else 1, 0.3, 2e-3, batch_size, "mean", 4, 1200)
+    hidden, layers = (128, 2) if sequences > 2000 else (64, 1)
+    return ClassifierSizing(hidden, layers, 0.3, 5e-3 if hidden == 64 else 2e-3, batch_size, "mean", 4, 1200)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from unspool.errors import CheckpointError, SpecError
 from unspool.spec import from_dict, to_dict
 from unspool.tasks import task_entry
@@ -16,7 +18,7 @@ from unspool.tasks.holdout import paths_of
 from unspool.tasks.load import choose_device, load, task_of
 from unspool.train import checkpoint
 from unspool.train.events import Event
-from unspool.train.folder import RunFolder
+from unspool.train.folder import GOOD, RunFolder
 from unspool.train.log import draw_curve, recorded
 from unspool.train.loop import Cycle, Loop
 from unspool.train.options import NETWORK_OPTIONS, Budget, TrainingOptions
@@ -116,7 +118,7 @@ def resume(
     tensors, document = folder.read_last()
     stored, cycle, seconds = task_of(document, folder.last), *_cycle_of(document, folder.last)
     place = _place_of(document, folder.last)
-    if budget is None and place.finished:
+    if place.finished and budget in (None, cycle.budget):
         done = f"{folder.path} is finished ({place.finished}, update {place.step})"
         return f"{done}; go on with --steps, --epochs or --minutes"
     task = _prepare_again(stored, document, folder, data)
@@ -124,15 +126,16 @@ def resume(
     task.model = task.build().to(choose_device(device))
     training = Training(task)
     training.restore(Snapshot(tensors, document), str(folder.last))
-    remark = ""
+    good, remark = _good_of(tensors, document), ""
     if budget is not None and budget != cycle.budget:
         total = budget.steps(training.batches.steps_per_epoch)
         if (place.step if total is not None else seconds) >= (total if total is not None else budget.amount * 60.0):
             return f"{folder.path} is at update {place.step} already, which is beyond {budget}; ask for more than that"
-        cycle, training.place.finished, training.place.stale = Cycle(budget, place.step, seconds), "", 0
+        cycle, good = Cycle(budget, place.step, seconds), None
+        training.place.finished, training.place.stale = "", 0
         remark = f"a new cycle of the learning rate begins at update {place.step} and ends after {budget} in all"
-    folder.cut_log(place.step)
-    return _session(folder, training, cycle, seconds + spent(), remark)
+    folder.cut_log(place.step, place.rollbacks)
+    return _session(folder, training, cycle, seconds + spent(), good, remark)
 
 
 def train(
@@ -194,8 +197,10 @@ def pictures(session: Session) -> list[Path]:
     return [curve, *session.task.pictures(session.folder.path, session.training.place.metrics)]
 
 
-def _session(folder: RunFolder, training: Training, cycle: Cycle, seconds: float, remark: str = "") -> Session:
-    loop = Loop(training, cycle, folder, seconds)
+def _session(
+    folder: RunFolder, training: Training, cycle: Cycle, seconds: float, good: Snapshot | None = None, remark: str = ""
+) -> Session:
+    loop = Loop(training, cycle, folder, seconds, good)
     return Session(folder, training, recorded(loop.events(), folder), remark)
 
 
@@ -233,8 +238,7 @@ def _inherit(options: TrainingOptions, base: Task, kind: type[Task]) -> Training
 def _cycle_of(document: Mapping[str, Any], path: Path) -> tuple[Cycle, float]:
     try:
         stored = document["cycle"]
-        budget = Budget(stored["budget"]["kind"], float(stored["budget"]["amount"]))
-        cycle = Cycle(budget, int(stored["first_step"]), float(stored["first_seconds"]))
+        cycle = Cycle(from_dict(Budget, stored["budget"]), int(stored["first_step"]), float(stored["first_seconds"]))
         return cycle, float(stored.get("seconds", 0.0))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged: {error!r} in its budget; use a backup") from error
@@ -245,6 +249,13 @@ def _place_of(document: Mapping[str, Any], path: Path) -> Place:
         return Place(**document["place"])
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"{path} is damaged: {error!r} in its place; use a backup") from error
+
+
+def _good_of(tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> Snapshot | None:
+    if "good" not in document:
+        return None
+    stored = {name.removeprefix(GOOD): tensor for name, tensor in tensors.items() if name.startswith(GOOD)}
+    return Snapshot(stored, document["good"])
 
 
 def _prepare_again(stored: Task, document: Mapping[str, Any], folder: RunFolder, data: Any) -> Task:

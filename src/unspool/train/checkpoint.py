@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from unspool.errors import CheckpointError
@@ -32,17 +32,29 @@ def write(path: Path, kind: Kind, tensors: Mapping[str, Tensor], document: Mappi
         "format": "unspool",
         "version": str(FORMAT_VERSION),
         "kind": kind,
-        "document": json.dumps(document, ensure_ascii=False, sort_keys=True),
+        "document": json.dumps(document, sort_keys=True),
     }
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+        # not save_file: its own temporary file would outlive a killed process, and only its owner may read the result
+        raw = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, metadata)
+        size = 8 + int.from_bytes(raw[:8], "little")
+        with temporary.open("wb") as file:
+            file.write(_ordered(raw[8:size]))
+            file.write(memoryview(raw)[size:])
         settle(temporary, path)
     except (OSError, SafetensorError) as error:
         temporary.unlink(missing_ok=True)
         raise CheckpointError(
             f"{path} could not be written ({error}); the file that was there is untouched: free some space and resume"
         ) from error
+
+
+def _ordered(header: bytes) -> bytes:
+    """Return length and JSON of a header with sorted names: the library shuffles them, equal files shall be equal."""
+    ordered = json.dumps(json.loads(header), sort_keys=True, separators=(",", ":")).encode()
+    ordered += b" " * (-len(ordered) % 8)  # the tensors behind it stay aligned
+    return len(ordered).to_bytes(8, "little") + ordered
 
 
 def settle(temporary: Path, path: Path) -> None:

@@ -18,6 +18,7 @@ from unspool.train.training import Snapshot
 
 MODEL, LAST, LOG = "model.safetensors", "last.safetensors", "log.jsonl"
 CURVE, CONFUSION, INPUT = "curve.png", "confusion.png", "input.txt"
+GOOD = "good/"  # before the names of the tensors that a roll-back goes back to
 OURS = (MODEL, LAST, LOG, CURVE, CONFUSION, INPUT)
 
 
@@ -41,16 +42,16 @@ class RunFolder:
         path = Path("runs", f"{task}-{number}") if out is None else Path(out)
         if path.exists() and not path.is_dir():
             raise CheckpointError(f"--out must be a folder, {path} is a file; choose another name")
-        if any((path / name).exists() for name in OURS) and not force:
-            raise CheckpointError(
-                f"{path} already holds a run; go on with `unspool resume {path}`, choose another --out, "
-                "or overwrite it with --force"
-            )
+        if not force and (found := [name for name in OURS if (path / name).exists()]):
+            whole = f"a run; go on with `unspool resume {path}`" if LAST in found else found[0]
+            raise CheckpointError(f"{path} already holds {whole}, choose another --out, or overwrite it with --force")
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CheckpointError(f"the run folder {path} cannot be made ({error}); choose another --out") from error
-        return cls(path)
+        folder = cls(path)
+        folder.clean()
+        return folder
 
     def clear(self) -> None:
         """Remove the run that `--force` overwrites; other files of the user stay."""
@@ -86,30 +87,37 @@ class RunFolder:
 
     def clean(self) -> None:
         """Remove what a killed process left half-written."""
-        for leftover in self.path.glob(".*.tmp"):
-            leftover.unlink(missing_ok=True)
+        for name in OURS:
+            for leftover in self.path.glob(f".{name}*.tmp"):
+                leftover.unlink(missing_ok=True)
 
     def write_model(self, task: Task, training: dict[str, Any]) -> None:
         """Write the self-contained model file."""
         checkpoint.write(self.model, "model", checkpoint.parameters(task.model), model_document(task, training))
 
-    def write_last(self, task: Task, snapshot: Snapshot, cycle: dict[str, Any]) -> None:
-        """Write what `resume` needs, in one file."""
+    def write_last(self, task: Task, snapshot: Snapshot, cycle: dict[str, Any], good: Snapshot | None = None) -> None:
+        """Write what `resume` needs, in one file; `good` is where a roll-back goes, if elsewhere."""
         document = {**model_document(task, {}), **snapshot.values, "cycle": cycle, "sources": task.sources}
-        checkpoint.write(self.last, "training", snapshot.tensors, document)
+        tensors = snapshot.tensors
+        if good is not None:
+            document["good"] = good.values
+            tensors = {**tensors, **{GOOD + name: tensor for name, tensor in good.tensors.items()}}
+        checkpoint.write(self.last, "training", tensors, document)
 
     def read_last(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the tensors and the document of `last.safetensors`."""
         return checkpoint.read(self.last, "training")
 
-    def cut_log(self, step: int) -> None:
-        """Drop the lines of the log beyond `step`: the resumed training writes them again."""
+    def cut_log(self, step: int, rollbacks: int = 0) -> None:
+        """Drop the lines beyond `step` after so many roll-backs: the resumed training writes them again."""
         if not self.log.is_file():
             return
-        kept = []
+        kept, seen = [], 0
         for line in self.log.read_text(encoding="utf-8").splitlines():
             try:
-                if json.loads(line)["step"] <= step:
+                values = json.loads(line)
+                seen += "rolled_back_from" in values
+                if seen < rollbacks or (seen == rollbacks and values["step"] <= step):
                     kept.append(line + "\n")
             except (ValueError, KeyError, TypeError):
                 continue  # a line cut short by a power cut

@@ -18,14 +18,13 @@ def recorded(events: Generator[Event], folder: RunFolder) -> Generator[Event]:
     """Pass events on and write `log.jsonl` on the way; closing it closes `events`."""
     every = 10
     try:
-        with folder.log.open("a", encoding="utf-8") as file:
-            for event in events:
-                if isinstance(event, Started) and event.total is not None:
-                    every = max(1, event.total // LINES)
-                if line := _line(event, every):
+        for event in events:
+            if isinstance(event, Started) and event.total is not None:
+                every = max(1, event.total // LINES)
+            if line := _line(event, every):
+                with folder.log.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(line) + "\n")
-                    file.flush()
-                yield event
+            yield event
     except OSError as error:
         raise CheckpointError(f"{folder.log} cannot be written ({error}); free some space and resume") from error
     finally:
@@ -54,7 +53,9 @@ def _line(event: Event, every: int) -> dict[str, Any] | None:
 
 def read_log(path: Path) -> list[dict[str, Any]]:
     """Return the lines of a log; a last line cut short is left out."""
-    lines = []
+    lines: list[dict[str, Any]] = []
+    if not path.is_file():
+        return lines  # nothing has happened yet
     for text in path.read_text(encoding="utf-8").splitlines():
         try:
             lines.append(json.loads(text))
@@ -64,12 +65,13 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 
 def draw_curve(folder: RunFolder, unit: str, baselines: dict[str, float] | None = None) -> Path | None:
-    """Draw training and validation loss over updates into `curve.png`; None where matplotlib is not installed."""
+    """Draw training and validation loss over updates into `curve.png`; None without matplotlib or with an empty log."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
         return None
-    lines = read_log(folder.log)
+    if not (lines := read_log(folder.log)):
+        return None
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     _plot(axes, lines, "loss", "training", marker=None)

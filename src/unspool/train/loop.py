@@ -40,7 +40,14 @@ class Cycle:
 class Loop:
     """Drives a training to the end of its cycle; iterate over `events()`."""
 
-    def __init__(self, training: Training, cycle: Cycle, folder: RunFolder, seconds: float = 0.0) -> None:
+    def __init__(
+        self,
+        training: Training,
+        cycle: Cycle,
+        folder: RunFolder,
+        seconds: float = 0.0,
+        good: Snapshot | None = None,
+    ) -> None:
         self.training, self.cycle, self.folder = training, cycle, folder
         self.task, self.place = training.task, training.place
         self.total = cycle.budget.steps(training.batches.steps_per_epoch)
@@ -50,7 +57,7 @@ class Loop:
         self.validation_seconds = 0.0
         self.validated_when = self.sampled_when = seconds
         self.rate_began, self.rate_items = time.monotonic(), 0
-        self.good: Snapshot = training.capture()
+        self.good: Snapshot = good or training.capture()  # where a roll-back goes
 
     @property
     def seconds(self) -> float:
@@ -72,10 +79,12 @@ class Loop:
         try:
             yield Started(self.place.step, self.seconds, self.total, self._parameters(), to_dict(self.task.options))
             self._save_last()
-            while self.fraction < 1.0 and not self._impatient():
-                yield from self._update()
-                if self._validation_due():
+            while True:
+                if self._validation_due():  # first of all: a training that stopped right before one resumes here
                     yield from self._validate()
+                if self.fraction >= 1.0 or self._impatient():
+                    break
+                yield from self._update()
                 if time.monotonic() - self.saved_at > SAVE_SECONDS:
                     yield self._save_last()
             yield from self._finish()
@@ -92,6 +101,8 @@ class Loop:
         update = self.training.update(rate)
         if reason := self._diverged(update.loss, update.norm):
             yield self._roll_back(reason)
+            if self.place.rollbacks > ROLLBACKS:
+                raise self._gives_up(reason)
             return
         place.record(update.loss)
         self.rate_items += update.items
@@ -111,17 +122,25 @@ class Loop:
         return ""
 
     def _roll_back(self, reason: str) -> Event:
-        failed, scale, count = self.place.step, self.place.scale * ROLLBACK_SCALE, self.place.rollbacks + 1
+        failed = self.place
         self.training.restore(self.good)
-        self.training.place = self.place = replace(self.training.place, scale=scale, rollbacks=count)
-        if count > ROLLBACKS:
-            self._save_last()
-            raise TrainingError(
-                f"training diverged {count} times ({reason}) although the learning rate was lowered each time; "
-                f"the last good state is kept: look at the data, or train again with --learning-rate below "
-                f"{(self.task.options.learning_rate or 0.0) * scale:.2g}"
-            )
-        return RolledBack(self.place.step, self.seconds, failed, scale, reason)
+        self.training.place = self.place = replace(
+            self.training.place,
+            scale=failed.scale * ROLLBACK_SCALE,
+            rollbacks=failed.rollbacks + 1,
+            best=failed.best,  # the model that is on disk
+            best_step=failed.best_step,
+            metrics=failed.metrics,
+        )
+        return RolledBack(self.place.step, self.seconds, failed.step, self.place.scale, reason)
+
+    def _gives_up(self, reason: str) -> TrainingError:
+        self._save_last()
+        return TrainingError(
+            f"training diverged {self.place.rollbacks} times ({reason}) although the learning rate was lowered each "
+            f"time; the last good state is kept: look at the data, or train again with --learning-rate below "
+            f"{(self.task.options.learning_rate or 0.0) * self.place.scale:.2g}"
+        )
 
     def _validation_due(self) -> bool:
         step = self.place.step
@@ -134,7 +153,8 @@ class Loop:
         affordable = 0.3 * epochs / max(1e-9, self.task.validation_cost())
         count = max(2, min(VALIDATIONS, int(affordable), steps // 10))
         done = step - self.cycle.first_step
-        return step < self.total and done * count // steps > (done - 1) * count // steps
+        due = 0 < done < steps and done * count // steps > (done - 1) * count // steps
+        return due and step > self.place.validated
 
     def _validate(self) -> Iterator[Event]:
         place, began = self.place, time.monotonic()
@@ -171,7 +191,8 @@ class Loop:
         yield Finished(self.place.step, self.seconds, reason, self.place.metrics)
 
     def _save_last(self) -> Event:
-        self.folder.write_last(self.task, self.training.capture(), self.cycle.document(self.seconds))
+        good = None if self.good.values["place"]["step"] == self.place.step else self.good
+        self.folder.write_last(self.task, self.training.capture(), self.cycle.document(self.seconds), good)
         self.saved_at = time.monotonic()
         return Saved(self.place.step, self.seconds, self.folder.last)
 

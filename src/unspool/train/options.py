@@ -38,7 +38,7 @@ class TrainingOptions:
     layers: Annotated[int | None, Between(1, 64)] = None
     """Recurrent layers."""
     dropout: Annotated[float | None, Between(0, 0.95)] = None
-    """Dropout before, between and after the layers."""
+    """Dropout between the layers and after the last."""
     recurrent_dropout: Annotated[float, Between(0, 0.95)] = 0.0
     """Dropout on the recurrent connection, one mask a window (Gal and Ghahramani 2016)."""
     batch_size: Annotated[int | None, Between(1, 65536)] = None

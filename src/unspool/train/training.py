@@ -72,7 +72,8 @@ class Training:
         """Make one update with the given learning rate; a gradient that is not finite changes nothing."""
         self.model.train()
         batch = next(self.batches)
-        generator = noise_generator(self.task.options.seed, self.place.step)
+        device = next(self.model.parameters()).device
+        generator = noise_generator(self.task.options.seed, self.place.step, device)
         result = self.task.loss(batch, self.state, generator)
         mean = result.sum / max(1, result.items)
         self.optimizer.zero_grad(set_to_none=True)

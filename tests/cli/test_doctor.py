@@ -1,0 +1,116 @@
+"""`unspool doctor` passes where all is well, and names what is not."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from unspool.cells import LSTM
+from unspool.cells.base import Cell, State, StepOutput
+from unspool.cli.doctor import EXTRAS
+from unspool.cli.main import run
+from unspool.engine import fused
+from unspool.train import checkpoint
+
+PROJECT = Path(__file__).parents[2] / "pyproject.toml"
+
+
+def failed(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    status = run(["doctor", "--json"])
+    report = json.loads(capsys.readouterr().out)
+    names = [check["name"] for check in report["checks"] if not check["passed"]]
+    assert (status, report["passed"]) == ((1, False) if names else (0, True))
+    return names
+
+
+def test_all_is_well_here(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    for word in ("torch", torch.__version__, torch.backends.cpu.get_cpu_capability(), "not built yet", "tolerance"):
+        assert word in shown.out
+    assert shown.out.count("\nok ") == 10 and "WRONG" not in shown.out
+
+
+def test_a_kernel_that_is_slightly_wrong_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = fused._fused
+
+    def wrong(cell: Cell, x: Tensor, state: State) -> tuple[Tensor, State]:
+        output, after = right(cell, x, state)
+        return (output * 1.0001 if isinstance(cell, LSTM) else output), after
+
+    monkeypatch.setattr(fused, "_fused", wrong)
+    assert failed(capsys) == ["torch kernel against the loop, lstm"]
+    assert run(["doctor"]) == 1
+    shown = capsys.readouterr()
+    assert "WRONG  torch kernel against the loop, lstm" in shown.out
+    assert "1 of 10 self-checks failed (torch kernel against the loop, lstm)" in shown.err
+
+
+def test_a_wrong_gradient_nan_and_an_exception_are_seen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = fused._fused
+
+    def half(cell: Cell, x: Tensor, state: State) -> tuple[Tensor, State]:
+        output, after = right(cell, x, state)
+        return 0.5 * output + 0.5 * output.detach(), after
+
+    def nothing(cell: Cell, x: Tensor, state: State) -> tuple[Tensor, State]:
+        output, after = right(cell, x, state)
+        return output * torch.nan, after
+
+    def crash(*_: Any) -> tuple[Tensor, State]:
+        raise RuntimeError("illegal instruction")
+
+    monkeypatch.setattr(fused, "_fused", half)
+    assert failed(capsys) == [f"torch kernel against the loop, {cell}" for cell in ("rnn", "lstm", "gru")]
+    for broken in (nothing, crash):
+        monkeypatch.setattr(fused, "_fused", broken)
+        assert len(failed(capsys)) == 9, "all but the model file"
+    assert run(["doctor"]) == 1
+    assert "RuntimeError: illegal instruction" in capsys.readouterr().out
+
+
+def test_a_row_that_sees_its_neighbours_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = LSTM.step
+
+    def mixed(self: LSTM, projected: Tensor, state: State, context: Any = None) -> tuple[StepOutput, State]:
+        return right(self, projected + 1e-3 * projected.mean(0) * (len(projected) > 1), state, context)
+
+    monkeypatch.setattr(LSTM, "step", mixed)
+    assert {"batch of 5 against one by one, lstm", "padded against one by one, lstm"} < set(failed(capsys))
+
+
+def test_a_file_that_loses_digits_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    right = checkpoint.write
+
+    def rounded(path: Path, kind: checkpoint.Kind, tensors: dict[str, Tensor], document: dict[str, Any]) -> None:
+        right(path, kind, {name: tensor.detach().half().float() for name, tensor in tensors.items()}, document)
+
+    monkeypatch.setattr(checkpoint, "write", rounded)
+    assert failed(capsys) == ["model file, written and read"]
+
+
+def test_what_is_not_installed_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert run(["doctor"]) == 0
+    assert "matplotlib (pictures) not installed" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_extras_are_those_of_the_package() -> None:
+    optional = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    told = {extra: set(names.values()) for extra, names in EXTRAS.items()}
+    asked = {extra: {need.split(">")[0] for need in needs} for extra, needs in optional.items()}
+    assert told == {extra: needs for extra, needs in asked.items() if extra not in ("all", "test")}
