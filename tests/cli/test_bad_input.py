@@ -107,8 +107,6 @@ def test_numbers_that_are_none(refused: Refused) -> None:
     refused(classify("inf.npz"))
     np.savez("objects.npz", X=np.array([None, 1], dtype=object), y=np.arange(2))
     refused(classify("objects.npz"))
-    Path("zip.npz").write_bytes(b"PK\x03\x04 no archive")
-    refused(classify("zip.npz"))
 
 
 def test_labels(refused: Refused) -> None:
@@ -116,10 +114,11 @@ def test_labels(refused: Refused) -> None:
     assert "two classes" in refused(classify("one.csv"))
     Path("columns.csv").write_text("first,second,third\na,b,c\nd,e,f\n")
     assert "third" in refused(classify("columns.csv"))
-    assert "'no'" in refused(classify("rows.csv", "--label-column", "no")) or True
-    assert "text, label" in refused(classify("rows.csv", "--text-column", "no")) or True
+    for flag in ("--label-column", "--text-column"):
+        sentence = refused(classify("rows.csv", flag, "colour"))
+        assert "'label', 'text' and no 'colour'" in sentence
     Path("empty.csv").write_text("label,text\n")
-    assert "at least one example" in refused(classify("empty.csv"))
+    assert "empty.csv" in refused(classify("empty.csv"))
     Path("broken.jsonl").write_text('{"text": "a", "label": "x"}\n{"text": "b", \n')
     assert "2" in refused(classify("broken.jsonl"))
     Path("strange.csv").write_text("label,text\nmaybe,abc\nyes,abc\n")
@@ -133,9 +132,9 @@ def test_channels(refused: Refused) -> None:
         "@problemName x\n@dimensions 2\n@classLabel true a b\n@data\n1,2:3,4:a\n1,2:b\n1,2:3,4:b\n"
     )
     assert "ragged.ts" in refused(classify("ragged.ts"))
-    np.savez("two.npz", X=np.ones((4, 5, 2), np.float32), y=np.arange(4) % 2)
+    np.savez("two.npz", X=np.ones((4, 5, 2), np.float32), y=["sine", "square"] * 2)
     assert "1 channels, got 2" in refused(["predict", "waves", "two.npz"])
-    assert "1 channels, got 2" in refused(["evaluate", "waves", "two.npz"]) or True
+    assert "1 channels, got 2" in refused(["evaluate", "waves", "two.npz"])
     assert "numeric sequences" in refused(["predict", "waves", "rows.csv"])
     assert "texts" in refused(["predict", "classifier", "two.npz"])
 
@@ -264,7 +263,7 @@ def test_the_folder_of_a_run(refused: Refused) -> None:
     Path("broken.txt").write_bytes(b"\xff" * 3000)
     refused([*train("broken.txt"), "--force"])
     refused([*train("story.txt"), "--from", "none", "--force"])
-    np.savez("two.npz", X=np.ones((40, 5, 2), np.float32), y=np.arange(40) % 2)
+    np.savez("two.npz", X=np.ones((40, 5, 2), np.float32), y=["sine", "square"] * 20)
     assert "channels" in refused([*classify("two.npz"), "--from", "waves", "--force"])
     assert run([*train("story.txt"), "--force"]) == 0
 

@@ -64,6 +64,7 @@ class SequenceNet(nn.Module):
                     f"a tied output needs an embedding as wide as the output layer's input "
                     f"({self.stack.output_size}), got {embedding_size}; set --embedding-size {self.stack.output_size}"
                 )
+            nn.init.normal_(self.embedding.weight, std=embedding_size**-0.5)  # as output weights they must be small
             self.output.weight = self.embedding.weight
 
     def embed(self, ids: Tensor) -> Tensor:

@@ -159,6 +159,8 @@ class Classifier(Task):
     def gather(self, data: Labelled, index: NDArray[np.int64]) -> Batch:
         """Return the named sequences as one padded batch."""
         values, lengths = pad([self.encode(data.sequences[i]) for i in index])
+        if not values.shape[1]:  # nothing but empty sequences: the engine takes at least one step
+            values = values.new_zeros(len(values), 1, *values.shape[2:])
         labels = np.zeros(len(index), np.int64) if data.labels is None else data.labels[index]
         return Batch(
             values.transpose(0, 1).contiguous().to(self.device),  # [T, B, ...]

@@ -94,7 +94,8 @@ class TextModel:
         greedy. Sample i of a seed is the same text whatever `count` is.
         """
         head = (prompt.text if isinstance(prompt, Prompted) else prompt) if echo else ""
-        texts = [head + "".join(p.text for p in written) for written in self.samples(prompt, count or 1, **options)]
+        number = 1 if count is None else count
+        texts = [head + "".join(p.text for p in written) for written in self.samples(prompt, number, **options)]
         return texts if count is not None else texts[0]
 
     def samples(
@@ -102,7 +103,7 @@ class TextModel:
         prompt: str | Prompted = "",
         count: int = 1,
         *,
-        length: int = 400,
+        length: int | None = 400,
         seed: int = 0,
         stop: str = "",
         raw: bool = False,
@@ -111,6 +112,8 @@ class TextModel:
         """Yield the pieces of each of `count` samples; eight are computed at a time."""
         if count < 1:
             raise SpecError(f"--count must be at least 1, got {count}")
+        if length is None:
+            raise SpecError("a sample is returned when it ends, got length=None; give a length, or use stream()")
         prompted = self.read(prompt) if isinstance(prompt, str) else prompt
         for first in range(0, count, ROWS):
             numbers = list(range(first, min(first + ROWS, count)))

@@ -44,10 +44,14 @@ def write(path: Path, kind: Kind, tensors: Mapping[str, Tensor], document: Mappi
             file.write(memoryview(raw)[size:])
         settle(temporary, path)
     except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
-        raise CheckpointError(
-            f"{path} could not be written ({error}); the file that was there is untouched: free some space and resume"
-        ) from error
+        raise _unwritten(temporary, path, error) from error
+
+
+def _unwritten(temporary: Path, path: Path, error: Exception) -> CheckpointError:
+    temporary.unlink(missing_ok=True)
+    return CheckpointError(
+        f"{path} could not be written ({error}); the file that was there is untouched: free some space and resume"
+    )
 
 
 def _ordered(header: bytes) -> bytes:
@@ -73,8 +77,11 @@ def settle(temporary: Path, path: Path) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write a small text file with the same guarantee as `write`."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    settle(temporary, path)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        settle(temporary, path)
+    except OSError as error:
+        raise _unwritten(temporary, path, error) from error
 
 
 def read(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -1,0 +1,198 @@
+"""What a language model writes, and that it depends on nothing but seed, number, prompt and options."""
+
+from __future__ import annotations
+
+import itertools
+import tracemalloc
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests.tasks.made import language, story
+from unspool.errors import DataError, SpecError
+from unspool.tasks.language import Language
+from unspool.tasks.language_text import READ, TextModel
+
+OPTIONS: list[dict[str, Any]] = [{}, {"temperature": 0.7, "top_k": 5}, {"top_p": 0.8}, {"min_p": 0.05}]
+
+
+@cache
+def model(unit: str = "char", cell: str = "lstm") -> Language:
+    task = language(unit=unit, cell=cell, layers=2)
+    with torch.no_grad():
+        task.model.output.weight.mul_(6.0)  # scores that differ, as after training
+    return task
+
+
+def text_of(pieces: Any) -> str:
+    return "".join(piece.text for piece in pieces)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_a_sample_depends_on_its_own_number_alone(options: dict[str, Any]) -> None:
+    many = model().sample("the ", count=20, length=25, seed=3, **options)
+    assert len(many) == 20 and len(set(many)) > 10
+    assert many[0] == model().sample("the ", length=25, seed=3, **options)
+    assert many[:3] == model().sample("the ", count=3, length=25, seed=3, **options)
+    for number in (0, 1, 7, 8, 13):
+        alone = model().stream("the ", length=25, sample=number, seed=3, **options)
+        assert "the " + text_of(alone) == many[number]
+    assert many != model().sample("the ", count=20, length=25, seed=4, **options)
+
+
+def test_log_probabilities_do_not_depend_on_the_number_either() -> None:
+    written = list(model().samples("a ", 11, length=12, seed=1))
+    for number in (0, 9, 10):
+        assert list(model().stream("a ", length=12, sample=number, seed=1)) == written[number]
+
+
+def test_a_prompt_is_read_once_and_written_from_often() -> None:
+    prompt = model().read("the cat ")
+    assert model().sample(prompt, length=20) == model().sample("the cat ", length=20)
+    assert model().sample(prompt, length=20) == model().sample(prompt, length=20)
+    further = model().read("sat on ", after=prompt)
+    whole = model().read("the cat sat on ")
+    assert further.text == whole.text == "the cat sat on "
+    torch.testing.assert_close(further.scores, whole.scores, rtol=0, atol=1e-5)
+    assert model().sample(further, length=20) == model().sample(whole, length=20)
+    assert model().read("", after=prompt) is prompt
+
+
+def test_a_long_prompt_is_read_in_parts() -> None:
+    long = story(600)[: 2 * READ + 3]
+    model().model.eval()
+    with torch.no_grad():
+        ids = torch.from_numpy(model().vocabulary.encode(long))[:, None]
+        whole = model().model(ids).raw[-1]
+    torch.testing.assert_close(model().read(long).scores, whole, rtol=0, atol=1e-5)
+
+
+def test_greedy_takes_the_likeliest() -> None:
+    found = list(model().stream("the ", length=10, greedy=True))
+    prompt = "the "
+    for piece in found:
+        assert piece.id == int(model().read(prompt).scores.argmax())
+        prompt += piece.text
+    assert model().sample("the ", count=3, length=10, temperature=0) == ["the " + text_of(found)] * 3
+
+
+@pytest.mark.parametrize("unit", ["char", "byte"])
+def test_the_log_probabilities_are_those_of_score(unit: str) -> None:
+    written = list(model(unit).stream("the ", length=40, temperature=0.6, top_k=9, raw=False))
+    text = "the " + text_of(written)
+    surprise = model(unit).score(text)[len("the ") :]
+    np.testing.assert_allclose([-piece.log_prob for piece in written], surprise, atol=1e-5)
+
+
+def test_echo() -> None:
+    echoed = model().sample("the ", length=9)
+    assert echoed == "the " + model().sample("the ", length=9, echo=False)
+    assert len(echoed) == 13
+    assert model().sample(length=0) == "" and model().sample("the ", length=0) == "the "
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_stop_cuts_exactly(cell: str) -> None:
+    for seed in range(4):
+        whole = model(cell=cell).sample("the ", length=60, seed=seed, echo=False)
+        for stop in (whole[10], whole[10:13], whole[:2], "never in it", whole[-2:], whole):
+            stopped = model(cell=cell).sample("the ", length=60, seed=seed, echo=False, stop=stop)
+            assert stopped == whole.partition(stop)[0]
+    many = model(cell=cell).sample("the ", count=10, length=40, seed=5)
+    stopped = model(cell=cell).sample("the ", count=10, length=40, seed=5, stop="a")
+    assert stopped == ["the " + text[4:].partition("a")[0] for text in many]
+
+
+@pytest.mark.parametrize("length", range(1, 12))
+def test_a_byte_model_writes_whole_characters(length: int) -> None:
+    for options in ({}, {"temperature": 3.0}, {"greedy": True}, {"top_k": 1}):
+        for pieces in model("byte").samples("né", 16, length=length, seed=length, **options):
+            raw = bytes(piece.id for piece in pieces)
+            assert len(raw) == length
+            assert raw.decode("utf-8") == text_of(pieces)
+
+
+def test_raw_bytes_are_not_made_whole() -> None:
+    broken = 0
+    for pieces in model("byte").samples("", 16, length=50, temperature=3.0, raw=True):
+        raw = bytes(piece.id for piece in pieces)
+        assert text_of(pieces).rstrip("\ufffd") == raw.decode("utf-8", "replace").rstrip("\ufffd")
+        broken += "\ufffd" in raw.decode("utf-8", "replace")
+    assert broken == 16
+    assert model("char").sample("a", length=9, raw=True) == model("char").sample("a", length=9)
+
+
+def test_stop_works_on_raw_bytes_too() -> None:
+    whole = b"".join(bytes([p.id]) for p in model("byte").stream(length=400, temperature=1.5, raw=True))
+    stop = next(chr(byte) for byte in whole[20:] if 32 < byte < 127)
+    pieces = model("byte").stream(length=400, temperature=1.5, raw=True, stop=stop)
+    assert bytes(piece.id for piece in pieces) == whole.partition(stop.encode())[0]
+
+
+def test_an_endless_stream_needs_no_more_memory() -> None:
+    stream = language(cell="rnn").stream("the ", length=None)
+    tracemalloc.start()
+    for _ in itertools.islice(stream, 600):
+        pass
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in itertools.islice(stream, 3000):
+        pass
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 20_000
+
+
+def test_writing_leaves_gradients_and_the_global_generator_alone() -> None:
+    before = torch.random.get_rng_state()
+    stream = model().stream(length=5)
+    next(stream)
+    assert torch.is_grad_enabled()
+    text_of(stream)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_what_cannot_be_written() -> None:
+    with pytest.raises(DataError, match=r"U\+0416"):
+        model().sample("Ж")
+    with pytest.raises(DataError, match=r"U\+0416"):
+        model().stream("Ж")  # before the first symbol is asked for
+    with pytest.raises(SpecError, match="temprature"):
+        model().sample(temprature=1.0)
+    with pytest.raises(SpecError, match="--temperature"):
+        model().sample(temperature=-1.0)
+    with pytest.raises(SpecError, match="--count"):
+        model().sample(count=0)
+    assert language(unknown="skip").sample("thЖe ", length=3).startswith("thЖe ")
+
+
+@pytest.mark.parametrize("unit", ["char", "byte"])
+@pytest.mark.parametrize("symbols", [0, 1, 2, READ - 1, READ, READ + 1, 2 * READ + 5])
+def test_score_is_a_loop_over_the_text(unit: str, symbols: int) -> None:
+    task = model(unit)
+    ids = task.vocabulary.encode(story(700))[:symbols]
+    text = task.vocabulary.decode(ids)
+    if unit == "byte":
+        ids = task.vocabulary.encode(text)  # a character cut in two becomes another
+    found = task.score(text)
+    expected: list[float] = []
+    state = task.model.init_state(1)
+    logs = None
+    with torch.no_grad():
+        for symbol in torch.from_numpy(ids.astype(np.int64)):
+            expected.append(float("nan") if logs is None else -float(logs[symbol]))
+            scores, state = task._step(symbol[None], state)
+            logs = scores[0].double().log_softmax(-1)
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+    assert len(found) == len(ids) and (not len(found) or np.isnan(found[0]))
+
+
+def test_score_does_not_depend_on_where_it_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = story(80)
+    whole = model().score(text)
+    for size in (1, 7, 100):
+        monkeypatch.setattr("unspool.tasks.language_text.READ", size)
+        np.testing.assert_allclose(model().score(text), whole, atol=2e-5)
+    assert isinstance(model(), TextModel)

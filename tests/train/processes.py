@@ -1,0 +1,44 @@
+"""Commands in processes of their own that share one import of torch, to be ended by signals."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Sequence
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+PRELOADED = ["unspool.cli.main", "unspool.cli.training", "unspool.tasks.language", "unspool.tasks.classifier"]
+
+
+def command(arguments: Sequence[str], errors: str, save_seconds: float) -> None:
+    """What runs in the process: `unspool ARGUMENTS`, its standard error in a file."""
+    import torch
+
+    from unspool.cli.main import main
+    from unspool.train import loop
+
+    torch.set_num_threads(1)
+    loop.SAVE_SECONDS = save_seconds
+    with open(errors, "w") as file:
+        os.dup2(file.fileno(), 2)
+    main([*arguments, "--threads", "1"])
+
+
+def start(arguments: Sequence[str], errors: Path, save_seconds: float = 30.0) -> ForkServerProcess:
+    """Start a command."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    process = context.Process(target=command, args=(list(arguments), str(errors), save_seconds))
+    process.start()
+    return process
+
+
+def wait_for(condition: object, seconds: float = 60.0) -> None:
+    """Wait until a function returns true."""
+    assert callable(condition)
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.002)
