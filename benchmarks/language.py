@@ -23,7 +23,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for seed in range(given.seeds):
             out = Path(given.out or scratch, f"seed-{seed}")
-            run = unspool("train", "language", given.text, *map(str, budget), "--seed", str(seed), "--out", out, "--force")
+            run = unspool(
+                "train", "language", given.text, *map(str, budget), "--seed", str(seed), "--out", out, "--force"
+            )
             options = run["options"]
             size = f"{options['layers']}x{options['hidden_size']}, dropout {options['dropout']}"
             rows.append(
@@ -40,7 +42,17 @@ def main() -> None:
                 ]
             )
     print_place()
-    header = ["text", "budget", "seed", "network", "validation nats", "bits a character", "5-gram nats", "symbols/s", "s"]
+    header = [
+        "text",
+        "budget",
+        "seed",
+        "network",
+        "validation nats",
+        "bits a character",
+        "5-gram nats",
+        "symbols/s",
+        "s",
+    ]
     print_table(header, rows)
 
 

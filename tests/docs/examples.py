@@ -46,7 +46,10 @@ def play(seed: int = 0, lines: int = 160) -> str:
     """
     draw = random.Random(seed)
     names = ["ROMEO", "JULIET", "HAMLET"]
-    spoken = (f"{WORDS[i % len(WORDS)].capitalize()} {' '.join(draw.choices(WORDS, k=7))}.\n" for i in range(lines))
+    spoken = (
+        f"{WORDS[i % len(WORDS)].capitalize()} {draw.choice(WORDS)}, {' '.join(draw.choices(WORDS, k=6))}.\n"
+        for i in range(lines)
+    )
     return "".join(f"{names[i % len(names)]}:\n{''.join(islice(spoken, 4))}\n" for i in range(lines // 4))
 
 

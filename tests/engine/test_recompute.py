@@ -21,7 +21,7 @@ from tests.laws.cases import (
     require_grad,
 )
 from unspool.cells import LSTM
-from unspool.engine import Recurrent, kernels
+from unspool.engine import Recurrent, build_stack, kernels
 
 
 @pytest.mark.parametrize("on", [True, False], ids=["kernel", "loop"])
@@ -52,6 +52,17 @@ def test_records_are_the_same(generator: torch.Generator) -> None:
         frugal = Recurrent(cell, recompute=True)(x, record=["i", "c"], reverse=reverse).record
         assert plain.keys() == frugal.keys()
         assert_close(list(frugal.values()), list(plain.values()))
+
+
+def test_a_step_that_draws_draws_the_same_again(generator: torch.Generator) -> None:
+    stack = Case("", lambda: build_stack("rnn", 3, 20, 2, dropout=0.5)).build(generator)
+    x = normal(generator, 10, 2, 3)
+    both = []
+    for recompute in (True, False):
+        torch.manual_seed(4)
+        output = Recurrent(stack, recompute=recompute)(x).output
+        both.append([output, *torch.autograd.grad(output.square().sum(), list(stack.parameters()))])
+    assert_close(*both)
 
 
 def test_without_gradients_nothing_is_checkpointed(generator: torch.Generator, monkeypatch: pytest.MonkeyPatch) -> None:

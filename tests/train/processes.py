@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sys
 import time
 from collections.abc import Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from unittest import mock
 
-PRELOADED = ["unspool.cli.main", "unspool.cli.training", "unspool.tasks.language", "unspool.tasks.classifier"]
+PRELOADED = [
+    "torch._dynamo",  # which the first optimiser imports
+    "torch.optim",
+    "safetensors.torch",
+    "cyclopts",
+    "rich.progress",
+    "matplotlib.backends.backend_agg",
+    "unspool.cli.training",
+    "unspool.tasks.language",
+    "unspool.tasks.classifier",
+]
 
 
 def command(arguments: Sequence[str], errors: str, save_seconds: float) -> None:
@@ -31,7 +43,9 @@ def start(arguments: Sequence[str], errors: Path, save_seconds: float = 30.0) ->
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     process = context.Process(target=command, args=(list(arguments), str(errors), save_seconds))
-    process.start()
+    path = os.pathsep.join(filter(None, sys.path))  # the server finds what to load beforehand by this
+    with mock.patch.dict(os.environ, PYTHONPATH=path, OMP_NUM_THREADS="1"):
+        process.start()
     return process
 
 

@@ -112,12 +112,12 @@ def test_death_in_the_middle_of_a_file(data: Path, tmp_path: Path, monkeypatch: 
 
 
 def killed(data: Path, tmp_path: Path, moments: int, seed: int) -> None:
-    command = ["train", "language", str(data), *flags(OPTIONS), "--steps", "150", "--quiet", "--no-baseline", "--out"]
-    process = start([*command, str(tmp_path / "whole")], tmp_path / "errors", -1.0)
+    command = ["train", "language", str(data), *flags(OPTIONS), "--steps", "80", "--quiet", "--no-baseline", "--out"]
+    process = start([*command, str(tmp_path / "whole")], tmp_path / "errors", 0.01)
     process.join()
     assert process.exitcode == 0, (tmp_path / "errors").read_text()
     began = time.monotonic()
-    process = start([*command, str(tmp_path / "again")], tmp_path / "errors", -1.0)
+    process = start([*command, str(tmp_path / "again")], tmp_path / "errors", 0.01)
     process.join()
     duration = time.monotonic() - began
     expected = {name: (tmp_path / "whole" / name).read_bytes() for name in (folder.MODEL, folder.LAST)}
@@ -125,7 +125,7 @@ def killed(data: Path, tmp_path: Path, moments: int, seed: int) -> None:
     source, interrupted = random.Random(seed), 0
     for number in range(moments):
         out = tmp_path / f"run-{number}"
-        process = start([*command, str(out)], tmp_path / "errors", -1.0)
+        process = start([*command, str(out)], tmp_path / "errors", 0.01)
         time.sleep(duration * (number + source.random()) / moments)
         process.kill()
         process.join()
@@ -133,7 +133,7 @@ def killed(data: Path, tmp_path: Path, moments: int, seed: int) -> None:
             interrupted += process.exitcode == -9
             run_out(unspool.resume(out))
         else:
-            run_out(begun(data, out, 150))
+            run_out(begun(data, out, 80))
         assert expected == {name: (out / name).read_bytes() for name in expected}, number
         assert not list(out.glob(".*")), number
     assert interrupted >= moments // 4  # were killed in the middle of their training

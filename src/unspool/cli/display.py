@@ -49,7 +49,8 @@ class Display:
         elif isinstance(event, Update):
             self._update(event)
         elif isinstance(event, Validated):
-            self._say(self._validated(event.step, event.metrics, "  best so far" if event.best else ""))
+            best = event.best and self.session.task.keeps == "best"
+            self._say(self._validated(event.step, event.metrics, "  best so far" if best else ""))
         elif isinstance(event, Sampled):
             self._say(event.text, style="dim")
         elif isinstance(event, RolledBack):
@@ -75,8 +76,9 @@ class Display:
         text = (
             f"{event.fraction:4.0%}  update {event.step}  epoch {event.epoch + 1}  loss {event.loss:.4f}"
             f" {self.session.task.unit}  {event.items_per_second:,.0f} {self.session.task.noun}/s"
-            f"  {duration(event.remaining)} left"
         )
+        if event.fraction >= 0.02:  # before that an estimate would mislead
+            text += f"  {duration(event.remaining)} left"
         now = time.monotonic()
         if self.row is not None:
             if now - self.drawn > 0.1:

@@ -36,14 +36,19 @@ def evaluate(
     from pathlib import Path
 
     from unspool.cli.models import open_model
+    from unspool.probe.picture import check_format
     from unspool.tasks.classifier import Classifier
     from unspool.tasks.confusion import draw_confusion
     from unspool.tasks.load import held_out
 
+    if output is not None:
+        check_format(Path(output))
     machine.apply()
     task = open_model(run, machine.device, unknown)
     if output is not None and not isinstance(task, Classifier):
-        raise SpecError(f"--output draws the confusion matrix of a classifier, {run} is a {task.name}; leave it out")
+        raise SpecError(
+            f"--output draws a classifier's confusion matrix, {run} holds a {task.name} model; leave it out"
+        )
     began = time.monotonic()
     metrics = task.evaluate(restore_dash(data)) if data else held_out(run, task)
     seconds = time.monotonic() - began
@@ -54,6 +59,8 @@ def evaluate(
         remark(f"picture: {output}")
     if json:
         speed = metrics.get("symbols", metrics.get("sequences", 0)) / seconds  # reading the data included
-        print_json({"run": run, "task": task.name, "loss": metrics["validation_loss"], **metrics, "tokens_per_second": speed})
+        print_json(
+            {"run": run, "task": task.name, "loss": metrics["validation_loss"], **metrics, "tokens_per_second": speed}
+        )
         return
     print_table({name: value for name, value in metrics.items() if name not in ("confusion", "classes")})

@@ -27,7 +27,10 @@ def info(run: str, *, json: bool = False) -> None:
     for title, part in found.items():
         if isinstance(part, dict):
             print(f"{title}:")
-            print_table({f"  {name}": _short(value) for name, value in part.items() if name != "confusion"})
+            print_table(
+                {f"  {name}": _short(value) for name, value in part.items() if name != "confusion"},
+                spaces=title != "tensors",
+            )
         else:
             print(f"{title}: {part}")
 

@@ -39,11 +39,11 @@ def resume(
         Print one JSON object at the end.
     """
     from unspool.cli.training import run_training
-    from unspool.tasks.start import resume as resume_run
+    from unspool.tasks.start import reopen
 
     machine.apply()
     budget = Budget.of(minutes, epochs, steps)
-    session = resume_run(run, budget, device=machine.device, spent=lambda: time.monotonic() - train.BEGAN)
+    session = reopen(run, budget, device=machine.device, spent=lambda: time.monotonic() - train.BEGAN)
     if isinstance(session, str):
         remark(session)
         if json:

@@ -35,7 +35,7 @@ class TrainSettings:
     """Flags of a training that are not options of its task."""
 
     out: str | None = None
-    """Folder of the run; runs/<task>-<n> otherwise."""
+    """Folder of the run; the next free one of runs/TASK-1, runs/TASK-2, ... otherwise."""
     from_: Annotated[str | None, Parameter(name="--from")] = None
     """Run or model file to start from."""
     minutes: float | None = None

@@ -30,12 +30,12 @@ def print_json(value: Any, *, indent: int | None = 2) -> None:
     print(json.dumps(_plain(value), ensure_ascii=False, indent=indent), flush=True)
 
 
-def print_table(values: dict[str, Any]) -> None:
-    """Print names and values in two columns."""
+def print_table(values: dict[str, Any], *, spaces: bool = True) -> None:
+    """Print names and values in two columns, with spaces for underscores unless the names are meant literally."""
     width = max((len(name) for name in values), default=0)
     for name, value in values.items():
         shown = f"{value:.4f}" if isinstance(value, float) else str(value)
-        print(f"{name.replace('_', ' '):<{width}}  {shown}")
+        print(f"{name.replace('_', ' ') if spaces else name:<{width}}  {shown}")
 
 
 def write_output(path: str, content: str | bytes) -> None:

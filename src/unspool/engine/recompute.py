@@ -53,7 +53,6 @@ def recomputed(
             record=record,
             reverse=reverse,
             use_reentrant=False,
-            preserve_rng_state=False,  # run() draws nothing: state is never None here
         )
         state = piece.state
         pieces.append(piece)

@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from unspool.data.sources import Text
 from unspool.errors import SpecError
 
 
@@ -19,6 +20,11 @@ def fraction_of(validation: str) -> float | None:
     if not 0 < fraction < 1:
         raise SpecError(f"--validation must be a file or a fraction between 0 and 1, got {validation}")
     return fraction
+
+
+def listed(data: Any) -> Any:
+    """Return a single path or text as a list of one; anything else as it is."""
+    return [data] if isinstance(data, str | PathLike | Text) else data
 
 
 def paths_of(data: Any) -> list[str] | None:

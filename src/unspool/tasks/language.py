@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,14 +14,13 @@ from torch import Tensor, nn
 
 from unspool.data.builtin import builtin_text
 from unspool.data.corpus import Corpus, read_corpus
-from unspool.data.sources import Text
 from unspool.data.stream import Lanes, Window, single_pass
 from unspool.data.vocabulary import Vocabulary, vocabulary_from_dict
 from unspool.errors import DataError, SpecError
 from unspool.heads.categorical import Categorical
 from unspool.nets.sequence import SequenceNet
 from unspool.spec import replace
-from unspool.tasks.holdout import fraction_of
+from unspool.tasks.holdout import fraction_of, listed
 from unspool.tasks.language_options import LanguageOptions
 from unspool.tasks.language_text import TextModel
 from unspool.tasks.sizing import language_sizing
@@ -191,9 +190,9 @@ class Language(TextModel, Task):
         for window in single_pass(ids):
             yield window.inputs.to(self.device), window.targets.to(self.device), state
 
-    def evaluate(self, data: Sequence[str | Text]) -> dict[str, Any]:
+    def evaluate(self, data: Any) -> dict[str, Any]:
         """Return the metrics on a text; of the text it was trained on, only the held-out part is used."""
-        corpus = read_corpus(list(data), self.options.unit, self.vocabulary, self.options.unknown)
+        corpus = read_corpus(listed(data), self.options.unit, self.vocabulary, self.options.unknown)
         fraction = fraction_of(self.options.validation)
         if corpus.fingerprint == self.fingerprint and fraction is not None:
             self._split(corpus, fraction, [])

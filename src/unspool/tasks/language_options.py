@@ -25,7 +25,7 @@ class LanguageOptions(TrainingOptions):
     """Width of the embedding; 0 feeds one-hot vectors."""
     tied: bool = False
     """Use the embedding as the output layer's weights too."""
-    skip: bool = False
+    skip: bool = True
     """Connect the input to every layer and every layer to the output (Graves 2013)."""
     peephole: bool = False
     """LSTM gates see the cell state (Graves 2013, equations 7-11)."""

@@ -78,6 +78,8 @@ def held_out(name: str, task: Task) -> dict[str, Any]:
     Raises:
         CheckpointError: the data is not known any more, or has changed.
     """
+    if not Path(name).is_dir():
+        raise CheckpointError(f"{name} is a model file, which keeps no data; name the DATA to evaluate on")
     _, document = RunFolder.open(name).read_last()
     sources = document.get("sources")
     if sources is None:

@@ -18,9 +18,7 @@ class Piece(NamedTuple):
     log_prob: float  # nats, under the model's own distribution
 
 
-def pieces(
-    steps: Iterator[Step], rows: list[int], vocabulary: Vocabulary, *, stop: str = ""
-) -> list[Iterator[Piece]]:
+def pieces(steps: Iterator[Step], rows: list[int], vocabulary: Vocabulary, *, stop: str = "") -> list[Iterator[Piece]]:
     """Return a stream of pieces for each of the given rows; they share the steps, each reads at its own pace."""
     waiting: list[deque[Piece]] = [deque() for _ in rows]
     decoders = [vocabulary.decoder() for _ in rows]

@@ -14,7 +14,7 @@ from torch import Tensor
 from unspool.errors import CheckpointError, SpecError
 from unspool.spec import from_dict, to_dict
 from unspool.tasks import task_entry
-from unspool.tasks.holdout import paths_of
+from unspool.tasks.holdout import listed, paths_of
 from unspool.tasks.load import choose_device, load, task_of
 from unspool.train import checkpoint
 from unspool.train.events import Event
@@ -77,7 +77,7 @@ def begin(
     spent: Callable[[], float] = lambda: 0.0,
 ) -> Session:
     """Prepare a new training; `spent()` says how many seconds of a budget in minutes are gone already."""
-    kind = task_entry(name).load()
+    kind, data = task_entry(name).load(), listed(data)
     chosen = from_dict(kind.Options, options or {})
     start = load(base) if base is not None else None
     if start is not None:
@@ -100,7 +100,7 @@ def begin(
     return _session(folder, Training(task), Cycle(task.budget), spent())
 
 
-def resume(
+def reopen(
     run: str | Path,
     budget: Budget | None = None,
     *,
@@ -108,7 +108,7 @@ def resume(
     device: str = "auto",
     spent: Callable[[], float] = lambda: 0.0,
 ) -> Session | str:
-    """Go on with a run exactly where it was; return a sentence instead where there is nothing left to do.
+    """Prepare to go on exactly where a run was; return a sentence instead where there is nothing left to do.
 
     Raises:
         CheckpointError: there is no run, its file is damaged, or its data is missing or has changed.
@@ -166,7 +166,7 @@ def train(
     """
     session = begin(
         task,
-        [data] if isinstance(data, (str, Path)) else data,
+        data,
         options=options,
         budget=Budget.of(minutes, epochs, steps),
         out=out,
@@ -175,6 +175,28 @@ def train(
         device=device,
     )
     return finish(session, on_event)
+
+
+def resume(
+    run: str | Path,
+    *,
+    minutes: float | None = None,
+    epochs: float | None = None,
+    steps: int | None = None,
+    data: Any = None,
+    device: str = "auto",
+    on_event: Callable[[Event], None] | None = None,
+) -> Run:
+    """Go on with a run exactly where it stopped and return it: what `unspool resume RUN` does.
+
+    A budget counts from the run's beginning; without one the original goes on. A run that is finished is returned as
+    it is. `data` is needed only where the training data was in memory.
+    """
+    session = reopen(run, Budget.of(minutes, epochs, steps), data=data, device=device)
+    if isinstance(session, Session):
+        return finish(session, on_event)
+    _, document = RunFolder.open(str(run)).read_last()
+    return Run(Path(run), document["place"]["metrics"])
 
 
 def finish(session: Session, on_event: Callable[[Event], None] | None = None) -> Run:
@@ -206,7 +228,7 @@ def _session(
 
 def _with_standard_input(data: Any, kept: Path) -> Any:
     """Write standard input, where it is named, to a file that can be read again."""
-    if _instead(data, "-", "") == data:
+    if not isinstance(data, list) or not any(isinstance(item, str) and item == "-" for item in data):
         return data
     with kept.open("wb") as file:
         shutil.copyfileobj(sys.stdin.buffer, file)

@@ -1,0 +1,151 @@
+"""Every option does something: it changes weights, data or the network."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import unspool
+from tests.tasks.made import CLASSIFIER, LANGUAGE, rows, story
+from unspool.errors import DataError
+from unspool.tasks.classifier_options import ClassifierOptions
+from unspool.tasks.language_options import LanguageOptions
+from unspool.tasks.start import Run
+from unspool.train.options import NETWORK_OPTIONS, TrainingOptions
+
+COMMON: dict[str, Any] = {
+    "cell": "gru",
+    "hidden_size": 12,
+    "layers": 2,
+    "dropout": 0.4,
+    "recurrent_dropout": 0.4,
+    "batch_size": 3,
+    "learning_rate": 0.05,
+    "weight_decay": 5.0,
+    "clip": 0.01,
+    "validation": "0.4",
+    "seed": 7,
+    "skip": True,
+    "peephole": True,
+}
+# where an option matters only beside another, both are given, and the other alone is what it is compared with
+LANGUAGE_CASES: dict[str, Any] = {
+    **COMMON,
+    "unit": "byte",
+    "window": 9,
+    "embedding_size": 5,
+    "tied": True,
+}
+CLASSIFIER_CASES: dict[str, Any] = {
+    **COMMON,
+    "pooling": "max",
+    "bidirectional": False,
+    "class_weights": "balanced",
+    "embedding_size": 5,
+}
+BESIDE: dict[str, tuple[dict[str, Any], Any]] = {
+    "reset": ({"cell": "gru"}, "before"),
+    "nonlinearity": ({"cell": "rnn"}, "relu"),
+    "skip": ({"layers": 2}, True),
+}
+ELSEWHERE = {  # options that change no weight: the test that shows what they do
+    "patience": "tests/train/test_stopping.py",
+    "unknown": "test_unknown",
+    "corpus": "test_corpus",
+    "recompute": "test_recompute",
+    "text_column": "test_columns",
+    "label_column": "test_columns",
+}
+
+
+def outcome(task: str, out: Path, **options: Any) -> Any:
+    data: Any = [unspool.Text(story(200))] if task == "language" else labelled()
+    small = LANGUAGE if task == "language" else CLASSIFIER
+    session = unspool.begin(
+        task, data, options={**small, **options}, budget=unspool.train.__globals__["Budget"]("steps", 6), out=str(out),
+        baseline=False,
+    )  # fmt: skip
+    for _ in session.events:
+        pass
+    return session.folder.model.read_bytes().split(b'"output.weight"')[-1], session.training.place.metrics
+
+
+def labelled() -> list[tuple[str, str]]:
+    """Sequences of two classes, one of them rare."""
+    return [(text, label) for number, (label, text) in enumerate(rows(48)) if label == "yes" or number % 4 == 0]
+
+
+@pytest.mark.parametrize(("task", "kind", "cases"), [
+    ("language", LanguageOptions, LANGUAGE_CASES),
+    ("classifier", ClassifierOptions, CLASSIFIER_CASES),
+])  # fmt: skip
+def test_every_option_does_something(
+    task: str, kind: type[TrainingOptions], cases: dict[str, Any], tmp_path: Path
+) -> None:
+    names = {field.name for field in fields(kind)}
+    assert names <= cases.keys() | BESIDE.keys() | ELSEWHERE.keys(), "an option that no test knows"
+    plain = outcome(task, tmp_path / "plain")
+    assert plain == outcome(task, tmp_path / "again")
+    for name in sorted(names - ELSEWHERE.keys()):
+        beside, value = BESIDE.get(name, ({}, cases.get(name)))
+        known = outcome(task, tmp_path / f"{name}-beside", **beside) if beside else plain
+        assert outcome(task, tmp_path / name, **beside, **{name: value}) != known, name
+
+
+def test_the_table_names_options_that_exist() -> None:
+    known = {field.name for kind in (LanguageOptions, ClassifierOptions) for field in fields(kind)}
+    assert known >= {*LANGUAGE_CASES, *CLASSIFIER_CASES, *BESIDE, *ELSEWHERE} and known >= NETWORK_OPTIONS
+
+
+def test_unknown(tmp_path: Path) -> None:
+    held = tmp_path / "held.txt"
+    held.write_text("the cat", encoding="utf-8")
+    base = run("language", [unspool.Text(story(200))], tmp_path / "base")
+    text = [unspool.Text(story(200) + "Ж" * 9)]
+    with pytest.raises(DataError):
+        unspool.begin("language", text, base=str(base.path), out=str(tmp_path / "fail"))
+    for how, count in (("skip", 0), ("replace", 9)):
+        session = unspool.begin(
+            "language", text, base=str(base.path), options={"unknown": how}, out=str(tmp_path / how)
+        )
+        length = len(session.task.train_ids) + len(session.task.validation_ids)
+        assert length == len(story(200)) + count
+
+
+def run(task: str, data: Any, out: Path, **options: Any) -> Run:
+    return unspool.train(task, data, steps=2, out=str(out), **{**(LANGUAGE | options)})
+
+
+def test_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from unspool.tasks import language
+
+    monkeypatch.setattr(language, "builtin_text", lambda name: unspool.Text(f"{name} " * 200))
+    found = {}
+    for corpus in ("docs", "python"):
+        session = unspool.begin("language", options={**LANGUAGE, "corpus": corpus}, out=str(tmp_path / corpus))
+        found[corpus] = set(session.task.vocabulary.symbols)
+    assert found == {"docs": set("docs "), "python": set("python ")}
+
+
+def test_recompute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from unspool.engine import recurrent
+
+    calls = []
+    real = recurrent.recomputed
+    monkeypatch.setattr(recurrent, "recomputed", lambda *a, **k: (calls.append(1), real(*a, **k))[1])
+    run("language", [unspool.Text(story(200))], tmp_path / "plain")
+    assert not calls
+    run("language", [unspool.Text(story(200))], tmp_path / "recomputed", recompute=True)
+    assert calls
+
+
+def test_columns(tmp_path: Path) -> None:
+    table = {"a": ["xx", "yy"] * 9, "b": ["one", "two"] * 9, "c": ["zz"] * 18, "d": ["p", "q", "r"] * 6}
+    for text, label in (("a", "b"), ("c", "b"), ("a", "d")):
+        options = {**CLASSIFIER, "text_column": text, "label_column": label}
+        session = unspool.begin("classifier", table, options=options, out=str(tmp_path / (text + label)))
+        assert session.task.classes == tuple(sorted(set(table[label])))
+        assert set(session.task.training.texts) == set(table[text])
