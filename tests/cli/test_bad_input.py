@@ -209,7 +209,9 @@ def test_models_that_are_none(refused: Refused) -> None:
     Path("short.safetensors").write_bytes(good[:-5])
     Path("header.safetensors").write_bytes(good[:100])
     Path("nothing.safetensors").touch()
-    Path("pickle.pt").write_bytes(b"\x80\x04\x95\x10\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94.")
+    Path("pickle.pt").write_bytes(
+        b"\x80\x04\x95\x10\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94."
+    )
     Path("empty").mkdir()
     told = {
         "none": "there is no model file",

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-import unspool
 from tests.tasks.made import CLASSIFIER, LANGUAGE, flags, story, write_rows
 from tests.train.processes import start, wait_for
 from unspool.cli.main import run
-from unspool.tasks.start import Session
+from unspool.tasks.start import Session, reopen
 from unspool.train import folder
 from unspool.train.log import read_log
 
@@ -41,7 +40,7 @@ def test_a_signal_saves(
     step = int(told.split()[3].rstrip(";"))
     assert 5 < step < 160
     assert run([*command, "whole", "--quiet"]) == 0
-    session = unspool.resume("run")
+    session = reopen("run")
     assert isinstance(session, Session) and session.training.place.step == step
     assert run(["resume", "run", "--quiet"]) == 0
     for name in (folder.MODEL, folder.LAST):

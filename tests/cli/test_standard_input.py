@@ -49,9 +49,7 @@ def test_beside_a_file(pipe: Pipe) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 5000])
-def test_what_cannot_be_learned_leaves_nothing(
-    pipe: Pipe, content: bytes, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_cannot_be_learned_leaves_nothing(pipe: Pipe, content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
     pipe(content)
     assert run(["train", "language", "-", *SMALL, "--out", "run"]) == 1
     assert capsys.readouterr().err.count("\n") == 1

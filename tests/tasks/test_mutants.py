@@ -46,8 +46,7 @@ def try_out(path: Path) -> bool:
             warnings.simplefilter("ignore")
             use(unspool.load(path))
         accepted = True
-    except UnspoolError as error:
-        assert str(error)
+    except UnspoolError:
         accepted = False
     assert time.monotonic() - began < 10
     return accepted

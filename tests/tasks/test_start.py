@@ -14,7 +14,7 @@ import pytest
 import unspool
 from tests.tasks.made import CLASSIFIER, LANGUAGE, rows, story, waves
 from unspool.errors import CheckpointError, DataError, SpecError, UnspoolError
-from unspool.tasks.start import Run, Session
+from unspool.tasks.start import Run, Session, reopen
 from unspool.train import folder
 from unspool.train.events import Finished, Progress
 from unspool.train.log import read_log
@@ -73,28 +73,28 @@ def test_resuming_data_in_memory() -> None:
     text = unspool.Text(story())
     run = train([text], out="run")
     with pytest.raises(CheckpointError, match="data in memory"):
-        unspool.resume("run", Budget("steps", 9))
-    session = unspool.resume(run.path, Budget("steps", 9), data=[text])
+        reopen("run", Budget("steps", 9))
+    session = reopen(run.path, Budget("steps", 9), data=[text])
     assert isinstance(session, Session) and list(session.events)[-1].step == 9
     with pytest.raises(CheckpointError, match="has changed"):
-        unspool.resume("run", Budget("steps", 12), data=[unspool.Text(story(seed=3))])
+        reopen("run", Budget("steps", 12), data=[unspool.Text(story(seed=3))])
 
 
 def test_a_finished_run_has_nothing_to_resume() -> None:
     train(out="run")
     before = contents(Path("run"))
     for budget in (None, Budget("steps", 5)):
-        sentence = unspool.resume("run", budget)
+        sentence = reopen("run", budget)
         assert isinstance(sentence, str) and "finished" in sentence and "--steps" in sentence
     for budget in (Budget("steps", 3), Budget("epochs", 0.01)):
-        sentence = unspool.resume("run", budget)
+        sentence = reopen("run", budget)
         assert isinstance(sentence, str) and "beyond" in sentence
     assert contents(Path("run")) == before
 
 
 def test_a_new_cycle() -> None:
     train(out="run")
-    session = unspool.resume("run", Budget("steps", 12))
+    session = reopen("run", Budget("steps", 12))
     assert isinstance(session, Session)
     assert session.remark == "a new cycle of the learning rate begins at update 5 and ends after 12 steps in all"
     events = list(session.events)
@@ -102,7 +102,7 @@ def test_a_new_cycle() -> None:
     assert [event.step for event in events if isinstance(event, Progress)] == list(range(6, 13))
     assert max(rates) == rates[0] > 10 * rates[-1]
     assert [line["step"] for line in read_log(Path("run/log.jsonl")) if "epoch" in line] == list(range(1, 13))
-    again = unspool.resume("run", Budget("epochs", 5))
+    again = reopen("run", Budget("epochs", 5))
     assert isinstance(again, Session) and again.training.place.step == 12
 
 
@@ -111,10 +111,10 @@ def test_a_text_that_has_changed() -> None:
     Path("story.txt").write_text(story().replace("cat", "act"), encoding="utf-8")
     before = contents(Path("run"))
     with pytest.raises(CheckpointError, match="has changed"):
-        unspool.resume("run", Budget("steps", 9))
+        reopen("run", Budget("steps", 9))
     Path("story.txt").unlink()
-    with pytest.raises(DataError, match="no .*story.txt"):
-        unspool.resume("run", Budget("steps", 9))
+    with pytest.raises(DataError, match=r"no .*story\.txt"):
+        reopen("run", Budget("steps", 9))
     assert contents(Path("run")) == before
 
 
@@ -159,6 +159,17 @@ def test_a_run_is_overwritten_only_when_told_to() -> None:
     assert after["log.jsonl"].count(b"\n") == before["log.jsonl"].count(b"\n")
 
 
+def test_resume_in_one_call() -> None:
+    train(out="run", steps=3)
+    before = contents(Path("run"))
+    done = unspool.resume("run")
+    assert done.metrics == unspool.resume(done.path, steps=2).metrics and contents(Path("run")) == before
+    events: list[Any] = []
+    further = unspool.resume(done.path, steps=7, on_event=events.append)
+    assert events[-1].step == 7 and further.metrics == events[-1].metrics
+    assert further.model.score("the").shape == (3,)
+
+
 def test_what_a_killed_process_left_is_no_run(tmp_path: Path) -> None:
     Path("run").mkdir()
     for name in (".input.txt.tmp", ".last.safetensors.77.tmp", ".model.safetensors.77.tmp"):
@@ -183,10 +194,7 @@ def test_an_option_that_does_not_exist() -> None:
 
 def test_the_function_train_is_not_hidden_by_the_package() -> None:
     """Whatever was imported before, `unspool.train` is callable."""
-    for first in ("import unspool.train.options", "unspool.load", "from unspool.train import schedule"):
-        code = f"import unspool\n{first}\nassert callable(unspool.train), unspool.train\nunspool.nn.LSTM"
-        subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(_source())})
-
-
-def _source() -> Path:
-    return Path(unspool.__file__).parents[1]
+    code = "import unspool\nfrom unspool.train import options, schedule\nunspool.load\nunspool.nn.LSTM\n"
+    code += "assert callable(unspool.train) and callable(unspool.resume) and options.Budget and schedule.learning_rate"
+    source = str(Path(unspool.__file__).parents[1])
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": source})

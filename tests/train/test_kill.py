@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-import unspool
 from tests.tasks.made import LANGUAGE, flags, story
 from tests.train.processes import start
-from unspool.tasks.start import Session, begin
+from unspool.tasks.start import Session, begin, reopen
 from unspool.train import checkpoint, folder, loop
 from unspool.train.options import Budget
 
@@ -40,9 +39,7 @@ def whole_or_absent(path: Path) -> bool:
 
 
 def begun(data: Path, out: Path, steps: int) -> Session:
-    return begin(
-        "language", [str(data)], options=OPTIONS, budget=Budget("steps", steps), out=str(out), baseline=False
-    )
+    return begin("language", [str(data)], options=OPTIONS, budget=Budget("steps", steps), out=str(out), baseline=False)
 
 
 @pytest.fixture
@@ -90,7 +87,7 @@ def test_death_at_every_file_operation(
                 pass
         if survived:
             break
-        run_out(unspool.resume(out) if whole_or_absent(out) else begun(data, out, 5))
+        run_out(reopen(out) if whole_or_absent(out) else begun(data, out, 5))
         assert ((out / folder.MODEL).read_bytes(), (out / folder.LAST).read_bytes()) == expected
         assert not list(out.glob(".*"))
     assert survived and count >= 8
@@ -102,12 +99,12 @@ def test_death_in_the_middle_of_a_file(data: Path, tmp_path: Path, monkeypatch: 
     with monkeypatch.context() as patched:
         patched.setattr(checkpoint, "settle", dying(1, checkpoint.settle, True))
         with pytest.raises(Died):
-            run_out(unspool.resume(tmp_path / "run", Budget("steps", 9)))
+            run_out(reopen(tmp_path / "run", Budget("steps", 9)))
     (left,) = (tmp_path / "run").glob(".*")
     left.write_bytes(left.read_bytes()[:100])
     after = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir() if path != left}
     assert after == before
-    run_out(unspool.resume(tmp_path / "run", Budget("steps", 9)))
+    run_out(reopen(tmp_path / "run", Budget("steps", 9)))
     assert not list((tmp_path / "run").glob(".*"))
 
 
@@ -131,7 +128,7 @@ def killed(data: Path, tmp_path: Path, moments: int, seed: int) -> None:
         process.join()
         if whole_or_absent(out):
             interrupted += process.exitcode == -9
-            run_out(unspool.resume(out))
+            run_out(reopen(out))
         else:
             run_out(begun(data, out, 80))
         assert expected == {name: (out / name).read_bytes() for name in expected}, number

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-import unspool
 from tests.tasks.made import CLASSIFIER, LANGUAGE, story, write_rows
-from unspool.tasks.start import Session, begin
+from unspool.tasks.start import Session, begin, reopen
 from unspool.train import loop
 from unspool.train.events import Event, Progress, RolledBack, Started, Validated
 from unspool.train.options import Budget
@@ -50,7 +49,7 @@ def run_out(session: Session) -> None:
 
 
 def go_on(out: Path, budget: Budget | None = None) -> Session:
-    session = unspool.resume(out, budget)
+    session = reopen(out, budget)
     assert isinstance(session, Session), session
     return session
 

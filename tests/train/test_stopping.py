@@ -12,7 +12,7 @@ import unspool
 from tests.tasks.made import LANGUAGE, story
 from unspool.errors import TrainingError
 from unspool.tasks.language import Language
-from unspool.tasks.start import Session, begin
+from unspool.tasks.start import Session, begin, finish, reopen
 from unspool.train import checkpoint, folder, loop
 from unspool.train.events import Event, Finished, Progress, RolledBack, Saved, Started, Validated
 from unspool.train.log import read_log
@@ -77,7 +77,7 @@ def test_patience(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = data.with_name("run")
     assert checkpoint.read(run / folder.MODEL, "model")[1]["training"]["step"] == 20
     assert checkpoint.read(run / folder.LAST, "training")[1]["place"]["step"] == 50
-    sentence = unspool.resume(run)
+    sentence = reopen(run)
     assert isinstance(sentence, str) and "patience" in sentence
 
 
@@ -166,11 +166,11 @@ def test_training_that_always_diverges_stops_with_a_sentence(data: Path, monkeyp
     session.task.loss = lambda *a: (r := true_loss(*a))._replace(sum=r.sum * float("nan"))  # type: ignore
     events: list[Event] = []
     with pytest.raises(TrainingError, match=r"diverged 7 times.*--learning-rate below 0\.0001"):
-        events.extend(session.events) if False else [events.append(event) for event in session.events]
+        finish(session, events.append)
     scales = [event.scale for event in events if isinstance(event, RolledBack)]
     assert scales == pytest.approx([0.3**n for n in range(1, 8)])
     assert not any(isinstance(event, (Progress, Finished)) for event in events)
-    again = unspool.resume(session.folder.path)
+    again = reopen(session.folder.path)
     assert isinstance(again, Session)
     assert list(again.events)[-1].step == 50
 
@@ -195,7 +195,9 @@ def test_files_are_saved_every_half_minute(data: Path, monkeypatch: pytest.Monke
 def test_nothing_in_the_files_depends_on_the_clock(data: Path) -> None:
     list(new(data, 4).events)
     first = (data.with_name("run") / folder.LAST).read_bytes()
-    assert json.dumps("seconds") not in json.dumps(checkpoint.read(data.with_name("run") / folder.LAST, "training")[1]["place"])
+    assert json.dumps("seconds") not in json.dumps(
+        checkpoint.read(data.with_name("run") / folder.LAST, "training")[1]["place"]
+    )
     data.with_name("run").rename(data.with_name("first"))
     list(new(data, 4).events)
     assert (data.with_name("run") / folder.LAST).read_bytes() == first

@@ -39,7 +39,7 @@ def evaluate(
     from unspool.probe.picture import check_format
     from unspool.tasks.classifier import Classifier
     from unspool.tasks.confusion import draw_confusion
-    from unspool.tasks.load import held_out
+    from unspool.tasks.load import with_own_data
 
     if output is not None:
         check_format(Path(output))
@@ -50,7 +50,11 @@ def evaluate(
             f"--output draws a classifier's confusion matrix, {run} holds a {task.name} model; leave it out"
         )
     began = time.monotonic()
-    metrics = task.evaluate(restore_dash(data)) if data else held_out(run, task)
+    if data:
+        metrics = task.evaluate(restore_dash(data))
+    else:
+        own = with_own_data(run, task)
+        metrics = {**own.metrics(), "split": own.describe()["split"]}
     seconds = time.monotonic() - began
     if output is not None and isinstance(task, Classifier):
         import numpy as np

@@ -50,11 +50,12 @@ def probe(
         Draw a picture into this file, .png, .svg or .pdf.
     """
     from unspool.cli.models import open_model
-    from unspool.cli.shown import show
+    from unspool.data.sources import Text
     from unspool.probe.gates import activities
     from unspool.probe.gradient import gradient_flow
     from unspool.probe.matrices import stretches
     from unspool.probe.picture import check_format, draw
+    from unspool.tasks.load import with_own_data
 
     if text is not None and data:
         raise SpecError("probe reads either DATA or --text, got both; give one of them")
@@ -64,7 +65,9 @@ def probe(
         check_format(Path(output))
     machine.apply()
     task = open_model(run, machine.device, unknown)
-    shown = show(run, task, restore_dash(data), text, steps)
+    given = restore_dash(data) if data else None
+    source = task if text is not None or data else with_own_data(run, task)
+    shown = source.specimen(given if text is None else Text(text), steps)
     if shown.steps < steps:
         remark(f"what there is to read ends after {shown.steps} steps back, not {steps}")
     flows = gradient_flow(task.model, lambda batch: task.loss(batch, None).sum, [shown.batch], shown.steps)

@@ -51,7 +51,7 @@ def summary(session: Session, finished: Finished, last: Progress | None) -> dict
         "loss": last.loss if last else None,
         **finished.metrics,
         "tokens_per_second": last.items_per_second if last else None,
-        "baseline": task.baselines,
+        "baseline": dict(task.baselines),
         "options": session.options,
         **task.describe(),
     }

@@ -25,9 +25,10 @@ from unspool.tasks.classifier_options import ClassifierOptions
 from unspool.tasks.confusion import confusion_matrix, draw_confusion, report
 from unspool.tasks.holdout import fraction_of
 from unspool.tasks.sizing import classifier_sizing
+from unspool.tasks.specimens import sequences
 from unspool.train.folder import CONFUSION
 from unspool.train.options import Budget, TrainingOptions
-from unspool.train.protocol import Loss, Task
+from unspool.train.protocol import Loss, Specimen, Task
 
 FEW = 200  # held-out sequences below which the last model is kept: the best of many is chance
 READ = 256  # sequences that are read at once without gradients
@@ -226,10 +227,17 @@ class Classifier(Task):
         return self._predict(list(paths), self.options.text_column)
 
     def _predict(self, data: Any, text_column: str | None) -> list[Prediction]:
-        given = read_labelled(data, text_column, self.options.label_column, require_labels=False)
-        self._expect(given)
-        probabilities = np.exp(self._log_probabilities(given))
+        probabilities = np.exp(self._log_probabilities(self._given(data, text_column)))
         return [Prediction(self.classes[int(row.argmax())], row) for row in probabilities]
+
+    def _given(self, data: Any, text_column: str | None, classes: Sequence[str] | None = None) -> Labelled:
+        """Return sequences that need no labels."""
+        if isinstance(data, Text):
+            data, text_column = {"text": [data.text]}, "text"
+        label_column = self.options.label_column
+        given = read_labelled(data, text_column, label_column, classes=classes, require_labels=False)
+        self._expect(given)
+        return given
 
     def _expect(self, data: Labelled) -> None:
         if (data.kind == "text") != self.text:
@@ -238,6 +246,13 @@ class Classifier(Task):
         if isinstance(self.encoding, Standardiser) and data.arrays[0].shape[1] != self.encoding.channels:
             came, known = data.arrays[0].shape[1], self.encoding.channels
             raise DataError(f"this model reads {known} channels, got {came}; give the same channels in the same order")
+
+    def specimen(self, data: Any, steps: int) -> Specimen:
+        """Return sequences spread over the data, with labels or without."""
+        if data is None:
+            assert self.held is not None
+            return sequences(self, self.held, steps)
+        return sequences(self, self._given(data, self.options.text_column, self.classes), steps)
 
     def validation_cost(self) -> float:
         """Return the held-out sequences over the training sequences."""

@@ -24,8 +24,9 @@ from unspool.tasks.holdout import fraction_of, listed
 from unspool.tasks.language_options import LanguageOptions
 from unspool.tasks.language_text import TextModel
 from unspool.tasks.sizing import language_sizing
+from unspool.tasks.specimens import windows
 from unspool.train.options import Budget, TrainingOptions
-from unspool.train.protocol import Loss, Task
+from unspool.train.protocol import Loss, Specimen, Task
 
 SHORT = 200  # symbols below which nothing is held out
 DEFAULT_BUDGET = Budget("minutes", 10)
@@ -198,6 +199,12 @@ class Language(TextModel, Task):
             self._split(corpus, fraction, [])
             return {**self.metrics(), "split": self.split}
         return {**self._measure(corpus.ids), "split": "the whole of the given text"}
+
+    def specimen(self, data: Any, steps: int) -> Specimen:
+        """Return windows spread over a text."""
+        o = self.options
+        ids = self.validation_ids if data is None else read_corpus(listed(data), o.unit, self.vocabulary, o.unknown).ids
+        return windows(ids, steps, self.noun)
 
     def validation_cost(self) -> float:
         """Return the length of the held-out text over the training text's."""

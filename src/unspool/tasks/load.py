@@ -12,7 +12,7 @@ from unspool.errors import CheckpointError, SpecError, UnspoolError
 from unspool.spec import from_dict, unknown_name
 from unspool.tasks import task_entry
 from unspool.train import checkpoint
-from unspool.train.folder import MODEL, RunFolder
+from unspool.train.folder import LAST, MODEL, RunFolder
 from unspool.train.protocol import Task
 
 
@@ -72,20 +72,19 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def held_out(name: str, task: Task) -> dict[str, Any]:
-    """Return the metrics on the held-out part of the data that a run was trained on.
+def with_own_data(name: str, task: Task) -> Task:
+    """Return the model's task with the data that its run was trained on and held out.
 
     Raises:
         CheckpointError: the data is not known any more, or has changed.
     """
-    if not Path(name).is_dir():
-        raise CheckpointError(f"{name} is a model file, which keeps no data; name the DATA to evaluate on")
-    _, document = RunFolder.open(name).read_last()
-    sources = document.get("sources")
+    if not (Path(name) / LAST).is_file():
+        raise CheckpointError(f"{name} is a model without its run, which keeps no data; name the DATA")
+    sources = RunFolder.open(name).read_last()[1].get("sources")
     if sources is None:
-        raise CheckpointError(f"{name} was trained on data in memory; name the DATA to evaluate on")
+        raise CheckpointError(f"{name} was trained on data in memory; name the DATA")
     prepared = type(task).prepare(task.options, sources, None, task)
     if prepared.fingerprint != task.fingerprint:
-        raise CheckpointError(f"the data of {name} has changed since it was trained; name the DATA to evaluate on")
+        raise CheckpointError(f"the data of {name} has changed since it was trained; name the DATA")
     prepared.model = task.model
-    return {**prepared.metrics(), "split": prepared.describe()["split"]}
+    return prepared

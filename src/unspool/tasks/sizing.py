@@ -38,11 +38,12 @@ def language_sizing(symbols: int, vocabulary: int, budget: Budget) -> Sizing:
     read = _symbols_read(symbols, vocabulary, budget)
     hidden = _hidden(read)
     reads = max(1.0, read / max(1, symbols))
-    per_update = max(64, min(2048, read // 2000))
+    # small batches give more updates for the same work; very long trainings can afford smoother ones
+    per_update = max(64, min(1024, read // 4000), min(4096, read // 20_000))
     window = 64 if per_update >= 512 else 32
-    lanes = max(2, min(32, per_update // window, symbols // (2 * window)))
-    dropout = round(min(0.5, 0.075 * math.log2(reads)), 2)
-    learning_rate = round(min(6e-3, 2e-3 * (512 / hidden) ** 0.7), 5)
+    lanes = max(2, min(per_update // window, symbols // (2 * window)))
+    dropout = round(min(0.5, 0.07 * math.log2(reads)), 2)
+    learning_rate = round(min(8e-3, 4e-3 * (384 / hidden) ** 0.7), 4)
     return Sizing(hidden, LAYERS, dropout, learning_rate, lanes, window)
 
 

@@ -132,6 +132,7 @@ def reopen(
         if (place.step if total is not None else seconds) >= (total if total is not None else budget.amount * 60.0):
             return f"{folder.path} is at update {place.step} already, which is beyond {budget}; ask for more than that"
         cycle, good = Cycle(budget, place.step, seconds), None
+        task.budget = budget
         training.place.finished, training.place.stale = "", 0
         remark = f"a new cycle of the learning rate begins at update {place.step} and ends after {budget} in all"
     folder.cut_log(place.step, place.rollbacks)

@@ -25,6 +25,14 @@ class Loss(NamedTuple):
     extras: dict[str, float]  # further sums over the same items (correct answers, ...)
 
 
+class Specimen(NamedTuple):
+    """What a network is probed with."""
+
+    batch: Any  # for `Task.loss`
+    steps: int  # how far back it can be followed
+    told: str  # what it is, in words
+
+
 class Batches(Protocol):
     """An endless, resumable source of training batches."""
 
@@ -92,6 +100,10 @@ class Task(ABC):
     @abstractmethod
     def metrics(self) -> dict[str, Any]:
         """Return the task's metrics on the held-out data; `validation_loss` is among them."""
+
+    @abstractmethod
+    def specimen(self, data: Any, steps: int) -> Specimen:
+        """Return a batch to look at the network with, from data as for `evaluate`; None takes the held-out data."""
 
     @abstractmethod
     def validation_cost(self) -> float:
