@@ -28,7 +28,7 @@ def test_a_signal_saves(
     Path("story.txt").write_text(story(), encoding="utf-8")
     write_rows(Path("rows.csv"))
     data, options = ("story.txt", LANGUAGE) if task == "language" else ("rows.csv", CLASSIFIER)
-    command = ["train", task, data, *flags({**options, **DROPPED}), "--steps", "160", "--no-baseline", "--out"]
+    command = ["train", task, data, *flags({**options, **DROPPED}), "--steps", "120", "--no-baseline", "--out"]
     process = start([*command, str(tmp_path / "run")], tmp_path / "errors")
     wait_for(lambda: len(read_log(tmp_path / "run" / folder.LOG)) > 5)
     assert process.pid is not None
@@ -38,7 +38,7 @@ def test_a_signal_saves(
     told = (tmp_path / "errors").read_text().splitlines()[-1]
     assert told.startswith("stopped after update ") and told.endswith(f"unspool resume {tmp_path / 'run'}")
     step = int(told.split()[3].rstrip(";"))
-    assert 5 < step < 160
+    assert 5 < step < 120
     assert run([*command, "whole", "--quiet"]) == 0
     session = reopen("run")
     assert isinstance(session, Session) and session.training.place.step == step

@@ -109,7 +109,7 @@ def test_death_in_the_middle_of_a_file(data: Path, tmp_path: Path, monkeypatch: 
 
 
 def killed(data: Path, tmp_path: Path, moments: int, seed: int) -> None:
-    command = ["train", "language", str(data), *flags(OPTIONS), "--steps", "80", "--quiet", "--no-baseline", "--out"]
+    command = ["train", "language", str(data), *flags(OPTIONS), "--steps", "60", "--quiet", "--no-baseline", "--out"]
     process = start([*command, str(tmp_path / "whole")], tmp_path / "errors", 0.01)
     process.join()
     assert process.exitcode == 0, (tmp_path / "errors").read_text()
@@ -130,7 +130,7 @@ def killed(data: Path, tmp_path: Path, moments: int, seed: int) -> None:
             interrupted += process.exitcode == -9
             run_out(reopen(out))
         else:
-            run_out(begun(data, out, 80))
+            run_out(begun(data, out, 60))
         assert expected == {name: (out / name).read_bytes() for name in expected}, number
         assert not list(out.glob(".*")), number
     assert interrupted >= moments // 4  # were killed in the middle of their training

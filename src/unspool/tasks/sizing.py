@@ -42,7 +42,7 @@ def language_sizing(symbols: int, vocabulary: int, budget: Budget) -> Sizing:
     per_update = max(64, min(1024, read // 4000), min(4096, read // 20_000))
     window = 64 if per_update >= 512 else 32
     lanes = max(2, min(per_update // window, symbols // (2 * window)))
-    dropout = round(min(0.5, 0.07 * math.log2(reads)), 2)
+    dropout = round(min(0.5, 0.1 * math.log2(reads)), 2)
     learning_rate = round(min(8e-3, 4e-3 * (384 / hidden) ** 0.7), 4)
     return Sizing(hidden, LAYERS, dropout, learning_rate, lanes, window)
 
@@ -60,7 +60,7 @@ def _symbols_read(symbols: int, vocabulary: int, budget: Budget) -> int:
 
 
 def _hidden(read: int) -> int:
-    target = 448 * (max(read, 1) / 8e6) ** 0.3
+    target = 384 * (max(read, 1) / 8e6) ** 0.3
     return min(SIZES, key=lambda size: abs(math.log(size / target)))
 
 
