@@ -1,5 +1,6 @@
 # make demo   train on the built-in text for a minute, then sample     make test   everything that must hold
-# make lint   style and types only                                     make clean  remove what these made
+# make slow   the tests that take longer                               make lint   style and types only
+# make clean  remove what these made
 #
 # Needs Python 3.11 or later and nothing else; another one than python3: make demo PYTHON=python3.12
 
@@ -13,7 +14,7 @@ CREATED := $(VENV)/.created
 FOR_USE := $(VENV)/.installed
 FOR_TESTS := $(VENV)/.installed-test
 
-.PHONY: demo test lint clean
+.PHONY: demo test slow lint clean
 
 demo: $(FOR_USE)
 	$(BIN)/unspool train language --minutes 1 --out runs/demo --force
@@ -22,6 +23,10 @@ demo: $(FOR_USE)
 # Every worker of the tests is one thread, or two workers on two cores would fight for them.
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --cov
+
+# Fifty kills, ten thousand damaged model files, a budget in minutes.
+slow: $(FOR_TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow --timeout 600
 
 lint: $(FOR_TESTS)
 	$(BIN)/ruff check .

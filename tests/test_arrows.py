@@ -17,7 +17,7 @@ LEAVES = ["errors", "spec"]
 CHOICE = [*LEAVES, "sampling", "draws"]
 MODELS = [*LEAVES, "cells", "engine", "heads"]
 PROTOCOL = [*LEAVES, "draws", "cells.state"]
-BELOW_TASKS = [*CHOICE, "data", "cells", "engine", "heads", "nets", "nn", "decode", "train", "probe"]
+BELOW_TASKS = [*CHOICE, "data", "cells", "engine", "heads", "nets", "nn", "decode", "training", "probe"]
 MAY_IMPORT: dict[str, list[str]] = {
     "errors": [],
     "spec": ["errors"],
@@ -30,8 +30,8 @@ MAY_IMPORT: dict[str, list[str]] = {
     "nn": [*LEAVES, "cells", "engine"],
     "nets": MODELS,
     "decode": CHOICE,
-    "train": PROTOCOL,
-    "probe": [*PROTOCOL, "cells", "engine", "train.protocol"],
+    "training": PROTOCOL,
+    "probe": [*PROTOCOL, "cells", "engine", "training.protocol"],
     "tasks": BELOW_TASKS,
     "cli": [*BELOW_TASKS, "tasks", "__init__"],
     "studio": [*BELOW_TASKS, "tasks"],
@@ -144,7 +144,7 @@ def test_the_rooms_stand_on_floors() -> None:
 
 HOUSE = [
     *("__init__.py", "errors.py", "cells/__init__.py", "cells/state.py", "data/text.py", "engine/layers.py"),
-    *("nets/sequence.py", "train/protocol.py", "train/loop.py", "tasks/__init__.py", "tasks/language.py"),
+    *("nets/sequence.py", "training/protocol.py", "training/loop.py", "tasks/__init__.py", "tasks/language.py"),
 ]
 
 
@@ -153,13 +153,13 @@ HOUSE = [
     [
         ("nets/x.py", "from unspool.cells import LSTM", True),
         ("nets/x.py", "import numpy.random", True),
-        ("train/x.py", "from unspool.cells.state import detach", True),
-        ("train/x.py", "from unspool.cells import state", True),
-        ("train/x.py", "from unspool.train.protocol import Task", True),
-        ("probe/x.py", "from unspool.train import protocol", True),
+        ("training/x.py", "from unspool.cells.state import detach", True),
+        ("training/x.py", "from unspool.cells import state", True),
+        ("training/x.py", "from unspool.training.protocol import Task", True),
+        ("probe/x.py", "from unspool.training import protocol", True),
         ("cli/x.py", "def verb():\n    from unspool.tasks.language import Language", True),
-        ("train/x.py", "from unspool.cells import LSTM", False),
-        ("probe/x.py", "from unspool.train.loop import train", False),
+        ("training/x.py", "from unspool.cells import LSTM", False),
+        ("probe/x.py", "from unspool.training.loop import train", False),
         ("engine/x.py", "from unspool.nets.sequence import Net", False),
         ("engine/x.py", "from unspool import nets", False),
         ("engine/x.py", "def late():\n    import unspool.nets.sequence", False),

@@ -10,8 +10,6 @@ Public names are imported when they are first used, so that `import unspool` its
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -53,17 +51,6 @@ def __getattr__(name: str) -> Any:
     value = module if _PLACES[name] == f"unspool.{name}" else getattr(module, name)
     globals()[name] = value
     return value
-
-
-class _Package(ModuleType):
-    """Keeps `unspool.train` the function, although there is a package of that name: importing it would rebind it."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (isinstance(value, ModuleType) and _PLACES.get(name, value.__name__) != value.__name__):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __dir__() -> list[str]:

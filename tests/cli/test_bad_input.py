@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from tests.tasks.made import CLASSIFIER, LANGUAGE, flags, model_bytes, story, write_rows
 from unspool.cli.main import run
-from unspool.train import checkpoint
+from unspool.training import checkpoint
 
 SMALL = [*flags(LANGUAGE), "--steps", "4", "--quiet", "--no-baseline"]
 SMALL_CLASSIFIER = [*flags(CLASSIFIER), "--steps", "4", "--quiet", "--no-baseline"]

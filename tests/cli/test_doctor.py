@@ -17,7 +17,7 @@ from unspool.cells.base import Cell, State, StepOutput
 from unspool.cli.doctor import EXTRAS
 from unspool.cli.main import run
 from unspool.engine import fused
-from unspool.train import checkpoint
+from unspool.training import checkpoint
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 

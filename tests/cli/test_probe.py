@@ -12,7 +12,7 @@ import pytest
 from unspool.cli.main import run
 from unspool.tasks.load import load
 from unspool.tasks.start import begin
-from unspool.train.options import Budget
+from unspool.training.options import Budget
 
 TEXT = "the quick brown fox jumps over the lazy dog; " * 60
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.tasks.made import CLASSIFIER, LANGUAGE, flags, story, write_rows
-from tests.train.processes import start, wait_for
+from tests.training.processes import start, wait_for
 from unspool.cli.main import run
 from unspool.tasks.start import Session, reopen
-from unspool.train import folder
-from unspool.train.log import read_log
+from unspool.training import folder
+from unspool.training.log import read_log
 
 DROPPED = {"dropout": 0.3, "recurrent_dropout": 0.2}
 

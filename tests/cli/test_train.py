@@ -12,8 +12,8 @@ import pytest
 from tests.tasks.made import CLASSIFIER, LANGUAGE, flags, model_bytes, story, write_rows
 from unspool.cli import train as train_verb
 from unspool.cli.main import main, run
-from unspool.train import checkpoint
-from unspool.train.log import read_log
+from unspool.training import checkpoint
+from unspool.training.log import read_log
 
 PROMISED = {"loss", "validation_loss", "bits_per_character", "tokens_per_second", "split"}
 TRAIN = ["train", "language", "story.txt", *flags(LANGUAGE)]
@@ -143,7 +143,7 @@ def test_a_fifth_of_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_stopped_training_with_minutes_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     import unspool
     from unspool.tasks.start import Session, reopen
-    from unspool.train.options import Budget
+    from unspool.training.options import Budget
 
     budget = Budget("minutes", 0.03)
     session = unspool.begin("language", ["story.txt"], options=LANGUAGE, budget=budget, out="run", baseline=False)

@@ -15,10 +15,10 @@ from unspool.tasks.classifier import Classifier
 from unspool.tasks.classifier_options import ClassifierOptions
 from unspool.tasks.language import Language
 from unspool.tasks.language_options import LanguageOptions
-from unspool.train import checkpoint
-from unspool.train.folder import model_document
-from unspool.train.options import Budget
-from unspool.train.protocol import Task
+from unspool.training import checkpoint
+from unspool.training.folder import model_document
+from unspool.training.options import Budget
+from unspool.training.protocol import Task
 
 LANGUAGE = {"hidden_size": 16, "layers": 1, "dropout": 0.0, "batch_size": 4, "window": 16}
 CLASSIFIER = {"hidden_size": 8, "layers": 1, "dropout": 0.0, "batch_size": 8}

@@ -14,7 +14,7 @@ from unspool.errors import DataError
 from unspool.tasks.classifier_options import ClassifierOptions
 from unspool.tasks.language_options import LanguageOptions
 from unspool.tasks.start import Run
-from unspool.train.options import NETWORK_OPTIONS, Budget, TrainingOptions
+from unspool.training.options import NETWORK_OPTIONS, Budget, TrainingOptions
 
 COMMON: dict[str, Any] = {
     "cell": "gru",
@@ -52,7 +52,7 @@ BESIDE: dict[str, tuple[dict[str, Any], Any]] = {
     "skip": ({"layers": 2}, True),
 }
 ELSEWHERE = {  # options that change no weight: the test that shows what they do
-    "patience": "tests/train/test_stopping.py",
+    "patience": "tests/training/test_stopping.py",
     "unknown": "test_unknown",
     "corpus": "test_corpus",
     "recompute": "test_recompute",

@@ -15,10 +15,10 @@ import unspool
 from tests.tasks.made import CLASSIFIER, LANGUAGE, rows, story, waves
 from unspool.errors import CheckpointError, DataError, SpecError, UnspoolError
 from unspool.tasks.start import Run, Session, reopen
-from unspool.train import folder
-from unspool.train.events import Finished, Progress
-from unspool.train.log import read_log
-from unspool.train.options import Budget
+from unspool.training import folder
+from unspool.training.events import Finished, Progress
+from unspool.training.log import read_log
+from unspool.training.options import Budget
 
 
 @pytest.fixture(autouse=True)
@@ -194,7 +194,7 @@ def test_an_option_that_does_not_exist() -> None:
 
 def test_the_function_train_is_not_hidden_by_the_package() -> None:
     """Whatever was imported before, `unspool.train` is callable."""
-    code = "import unspool\nfrom unspool.train import options, schedule\nunspool.load\nunspool.nn.LSTM\n"
+    code = "import unspool\nfrom unspool.training import options, schedule\nunspool.load\nunspool.nn.LSTM\n"
     code += "assert callable(unspool.train) and callable(unspool.resume) and options.Budget and schedule.learning_rate"
     source = str(Path(unspool.__file__).parents[1])
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": source})

@@ -11,8 +11,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from unspool.tasks.start import Session
-from unspool.train.events import Event, Finished, RolledBack, Sampled, Started, Validated
-from unspool.train.events import Progress as Update
+from unspool.training.events import Event, Finished, RolledBack, Sampled, Started, Validated
+from unspool.training.events import Progress as Update
 
 PLAIN_SECONDS = 10.0  # between lines where there is no terminal to draw on
 

@@ -6,7 +6,7 @@ from unspool.errors import SpecError
 from unspool.spec import replace
 from unspool.tasks.language import Language
 from unspool.tasks.load import load
-from unspool.train.protocol import Task
+from unspool.training.protocol import Task
 
 
 def open_model(run: str, device: str, unknown: str | None = None) -> Task:

@@ -8,7 +8,7 @@ from typing import Annotated
 from unspool.cli import train
 from unspool.cli.settings import Flat, Machine
 from unspool.cli.streams import print_json, remark
-from unspool.train.options import Budget
+from unspool.training.options import Budget
 
 
 def resume(

@@ -18,7 +18,7 @@ from unspool.cells.state import leaves, select
 from unspool.engine.dispatch import KERNELS, Kernel
 from unspool.engine.unroll import Unrolled, unroll
 from unspool.nets.sequence import SequenceNet
-from unspool.train import checkpoint
+from unspool.training import checkpoint
 
 STEPS, BATCH, INPUT, HIDDEN = 24, 5, 12, 32
 LENGTHS = [24, 9, 1, 0, 17]

@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 from unspool.cli.settings import Flat, Machine, TrainSettings
 from unspool.cli.streams import restore_dash
 from unspool.tasks import TASKS, Entry
-from unspool.train.options import Budget
+from unspool.training.options import Budget
 
 BEGAN = time.monotonic()  # of the whole command: budgets in minutes count from here
 

@@ -8,7 +8,7 @@ from unspool.cli.display import Display
 from unspool.cli.signals import Interrupt
 from unspool.cli.streams import print_json, remark
 from unspool.tasks.start import Session, pictures
-from unspool.train.events import Finished, Progress
+from unspool.training.events import Finished, Progress
 
 
 def run_training(session: Session, *, quiet: bool, json: bool) -> int:

@@ -10,8 +10,8 @@ from unspool.errors import SpecError
 from unspool.spec import unknown_name
 
 if TYPE_CHECKING:
-    from unspool.train.options import TrainingOptions
-    from unspool.train.protocol import Task
+    from unspool.training.options import TrainingOptions
+    from unspool.training.protocol import Task
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,12 @@ from unspool.nets.pooled import PooledNet
 from unspool.spec import replace
 from unspool.tasks.classifier_options import ClassifierOptions
 from unspool.tasks.confusion import confusion_matrix, draw_confusion, report
-from unspool.tasks.holdout import fraction_of
+from unspool.tasks.holdout import fraction_of, located
 from unspool.tasks.sizing import classifier_sizing
 from unspool.tasks.specimens import sequences
-from unspool.train.folder import CONFUSION
-from unspool.train.options import Budget, TrainingOptions
-from unspool.train.protocol import Loss, Specimen, Task
+from unspool.training.folder import CONFUSION
+from unspool.training.options import Budget, TrainingOptions
+from unspool.training.protocol import Loss, Specimen, Task
 
 FEW = 200  # held-out sequences below which the last model is kept: the best of many is chance
 READ = 256  # sequences that are read at once without gradients
@@ -76,6 +76,7 @@ class Classifier(Task):
     ) -> Classifier:
         """Read labelled sequences, hold some out, and choose each option that is None from their number and length."""
         assert isinstance(options, ClassifierOptions)
+        options = replace(options, validation=located(options.validation))
         known = base if isinstance(base, Classifier) else None
         whole = _read(options, data if _given(data) else builtin_labelled(), known.classes if known else None)
         fraction = fraction_of(options.validation)
@@ -88,7 +89,7 @@ class Classifier(Task):
         task = cls(options, training.classes, known.encoding if known else _encoding_of(training))
         task._expect(training)
         task.training, task.held, task.split = training, held, told
-        task.fingerprint = whole.fingerprint
+        task.fingerprint = whole.fingerprint + (held.fingerprint if fraction is None else "")
         task.keeps = "best" if len(held.sequences) >= FEW else "last"
         task._resolve(budget)
         if task.options.class_weights == "balanced":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from unspool.spec import Between
-from unspool.train.options import TrainingOptions
+from unspool.training.options import TrainingOptions
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,11 @@ def fraction_of(validation: str) -> float | None:
     return fraction
 
 
+def located(validation: str) -> str:
+    """Return the option so that it holds in any folder: a file by its absolute path."""
+    return validation if fraction_of(validation) is not None else str(Path(validation).resolve())
+
+
 def listed(data: Any) -> Any:
     """Return a single path or text as a list of one; anything else as it is."""
     return [data] if isinstance(data, str | PathLike | Text) else data
@@ -33,4 +38,4 @@ def paths_of(data: Any) -> list[str] | None:
         return []
     if not isinstance(data, Sequence) or isinstance(data, str) or not all(isinstance(i, str | PathLike) for i in data):
         return None
-    return [str(Path(item).resolve()) for item in data]
+    return ["-" if item == "-" else str(Path(item).resolve()) for item in data]

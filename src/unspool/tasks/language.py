@@ -20,13 +20,13 @@ from unspool.errors import DataError, SpecError
 from unspool.heads.categorical import Categorical
 from unspool.nets.sequence import SequenceNet
 from unspool.spec import replace
-from unspool.tasks.holdout import fraction_of, listed
+from unspool.tasks.holdout import fraction_of, listed, located
 from unspool.tasks.language_options import LanguageOptions
 from unspool.tasks.language_text import TextModel
 from unspool.tasks.sizing import language_sizing
 from unspool.tasks.specimens import windows
-from unspool.train.options import Budget, TrainingOptions
-from unspool.train.protocol import Loss, Specimen, Task
+from unspool.training.options import Budget, TrainingOptions
+from unspool.training.protocol import Loss, Specimen, Task
 
 SHORT = 200  # symbols below which nothing is held out
 DEFAULT_BUDGET = Budget("minutes", 10)
@@ -63,6 +63,7 @@ class Language(TextModel, Task):
     ) -> Language:
         """Read the text, split it, and choose each option that is None from its length and the budget."""
         assert isinstance(options, LanguageOptions)
+        options = replace(options, validation=located(options.validation))
         known = base.vocabulary if isinstance(base, Language) else None
         items = list(data or [builtin_text(options.corpus)])
         fraction = fraction_of(options.validation)
@@ -83,6 +84,7 @@ class Language(TextModel, Task):
         if fraction is None:
             other = read_corpus(held, self.options.unit, self.vocabulary, self.options.unknown)
             self.train_ids, self.validation_ids = ids, other.ids
+            self.fingerprint += other.fingerprint
             self.split = f"validation on {Path(held[0]).name}"
         elif len(ids) < SHORT:
             self.train_ids = self.validation_ids = ids

@@ -11,9 +11,10 @@ import torch
 from unspool.errors import CheckpointError, SpecError, UnspoolError
 from unspool.spec import from_dict, unknown_name
 from unspool.tasks import task_entry
-from unspool.train import checkpoint
-from unspool.train.folder import LAST, MODEL, RunFolder
-from unspool.train.protocol import Task
+from unspool.training import checkpoint
+from unspool.training.folder import LAST, MODEL, RunFolder
+from unspool.training.options import Budget
+from unspool.training.protocol import Task
 
 
 def load(name: str | Path, device: str = "auto") -> Task:
@@ -80,11 +81,29 @@ def with_own_data(name: str, task: Task) -> Task:
     """
     if not (Path(name) / LAST).is_file():
         raise CheckpointError(f"{name} is a model without its run, which keeps no data; name the DATA")
-    sources = RunFolder.open(name).read_last()[1].get("sources")
-    if sources is None:
-        raise CheckpointError(f"{name} was trained on data in memory; name the DATA")
-    prepared = type(task).prepare(task.options, sources, None, task)
-    if prepared.fingerprint != task.fingerprint:
-        raise CheckpointError(f"the data of {name} has changed since it was trained; name the DATA")
+    folder = RunFolder.open(name)
+    prepared = prepare_again(task, folder.read_last()[1], folder)
     prepared.model = task.model
+    return prepared
+
+
+def prepare_again(
+    task: Task, document: Mapping[str, Any], folder: RunFolder, data: Any = None, budget: Budget | None = None
+) -> Task:
+    """Return a task like the given one with the data of its run, read again; `data` replaces what was in memory.
+
+    Raises:
+        CheckpointError: the data is not known any more, or has changed.
+    """
+    sources = data if data is not None else document.get("sources")
+    if sources is None:
+        raise CheckpointError(f"{folder.path} was trained on data in memory; pass or name the same data again")
+    if data is None:
+        sources = [str(folder.input) if item == "-" else item for item in sources]
+    prepared = type(task).prepare(task.options, sources, budget, task)
+    if prepared.fingerprint != document.get("fingerprint"):
+        raise CheckpointError(
+            f"the data of {folder.path} has changed since it was trained; restore it, name the DATA where that is "
+            f"possible, or start anew with `unspool train {task.name} DATA --from {folder.path}`"
+        )
     return prepared

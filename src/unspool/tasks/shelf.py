@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from unspool.errors import CheckpointError, UnspoolError
-from unspool.train import checkpoint
-from unspool.train.folder import LAST, MODEL
+from unspool.training import checkpoint
+from unspool.training.folder import LAST, MODEL
 
 
 def describe_model(path: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 
-from unspool.train.options import Budget
+from unspool.training.options import Budget
 
 SIZES = (64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 896, 1024)
 LAYERS = 2

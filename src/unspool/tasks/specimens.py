@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from unspool.data.labelled import Labelled
 from unspool.data.stream import Window
 from unspool.errors import DataError
-from unspool.train.protocol import Specimen
+from unspool.training.protocol import Specimen
 
 if TYPE_CHECKING:
     from unspool.tasks.classifier import Classifier

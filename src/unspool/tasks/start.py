@@ -15,15 +15,15 @@ from unspool.errors import CheckpointError, SpecError
 from unspool.spec import from_dict, to_dict
 from unspool.tasks import task_entry
 from unspool.tasks.holdout import listed, paths_of
-from unspool.tasks.load import choose_device, load, task_of
-from unspool.train import checkpoint
-from unspool.train.events import Event
-from unspool.train.folder import GOOD, RunFolder
-from unspool.train.log import draw_curve, recorded
-from unspool.train.loop import Cycle, Loop
-from unspool.train.options import NETWORK_OPTIONS, Budget, TrainingOptions
-from unspool.train.protocol import Task
-from unspool.train.training import Place, Snapshot, Training
+from unspool.tasks.load import choose_device, load, prepare_again, task_of
+from unspool.training import checkpoint
+from unspool.training.events import Event
+from unspool.training.folder import GOOD, RunFolder
+from unspool.training.log import draw_curve, recorded
+from unspool.training.loop import Cycle, Loop
+from unspool.training.options import NETWORK_OPTIONS, Budget, TrainingOptions
+from unspool.training.protocol import Task
+from unspool.training.state import Place, Snapshot, Training
 
 
 @dataclass
@@ -86,7 +86,7 @@ def begin(
     waiting = folder.path / f".{folder.input.name}.tmp"
     try:
         task = kind.prepare(chosen, _with_standard_input(data, waiting), budget, start)
-        task.sources = paths_of(_instead(data, "-", str(folder.input)))
+        task.sources = paths_of(data)  # "-" stays: it means the text that the run keeps
         task.model = task.build().to(choose_device(device))
         if start is not None:
             checkpoint.load_parameters(task.model, checkpoint.parameters(start.model), str(base))
@@ -121,11 +121,11 @@ def reopen(
     if place.finished and budget in (None, cycle.budget):
         done = f"{folder.path} is finished ({place.finished}, update {place.step})"
         return f"{done}; go on with --steps, --epochs or --minutes"
-    task = _prepare_again(stored, document, folder, data)
+    task = prepare_again(stored, document, folder, data, cycle.budget)
     task.sources = document.get("sources")
     task.model = task.build().to(choose_device(device))
     training = Training(task)
-    training.restore(Snapshot(tensors, document), str(folder.last))
+    _restore(training, Snapshot(tensors, document), folder.last)
     good, remark = _good_of(tensors, document), ""
     if budget is not None and budget != cycle.budget:
         total = budget.steps(training.batches.steps_per_epoch)
@@ -162,7 +162,7 @@ def train(
         minutes, epochs, steps: the budget, at most one of them.
         out: the run folder; None makes `runs/<task>-<n>`.
         base: a run or model file to start from, `--from` on the command line.
-        on_event: called with each event, see `unspool.train.events`.
+        on_event: called with each event, see `unspool.training.events`.
         options: those of the task, by the names that `unspool train TASK --help` shows.
     """
     session = begin(
@@ -233,13 +233,7 @@ def _with_standard_input(data: Any, kept: Path) -> Any:
         return data
     with kept.open("wb") as file:
         shutil.copyfileobj(sys.stdin.buffer, file)
-    return _instead(data, "-", str(kept))
-
-
-def _instead(data: Any, name: str, other: str) -> Any:
-    if not isinstance(data, list):
-        return data
-    return [other if isinstance(item, str) and item == name else item for item in data]
+    return [str(kept) if isinstance(item, str) and item == "-" else item for item in data]
 
 
 def _inherit(options: TrainingOptions, base: Task, kind: type[Task]) -> TrainingOptions:
@@ -267,6 +261,15 @@ def _cycle_of(document: Mapping[str, Any], path: Path) -> tuple[Cycle, float]:
         raise CheckpointError(f"{path} is damaged: {error!r} in its budget; use a backup") from error
 
 
+def _restore(training: Training, snapshot: Snapshot, path: Path) -> None:
+    try:
+        training.restore(snapshot, str(path))
+    except CheckpointError:
+        raise
+    except (KeyError, TypeError, ValueError, RuntimeError, IndexError, OverflowError) as error:
+        raise CheckpointError(f"{path} is damaged ({error!r}); use a backup") from error
+
+
 def _place_of(document: Mapping[str, Any], path: Path) -> Place:
     try:
         return Place(**document["place"])
@@ -279,17 +282,3 @@ def _good_of(tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> Snap
         return None
     stored = {name.removeprefix(GOOD): tensor for name, tensor in tensors.items() if name.startswith(GOOD)}
     return Snapshot(stored, document["good"])
-
-
-def _prepare_again(stored: Task, document: Mapping[str, Any], folder: RunFolder, data: Any) -> Task:
-    cycle, _ = _cycle_of(document, folder.last)
-    sources = data if data is not None else document.get("sources")
-    if sources is None:
-        raise CheckpointError(f"{folder.path} was trained on data in memory; pass the same data to unspool.resume")
-    task = type(stored).prepare(stored.options, sources, cycle.budget, stored)
-    if task.fingerprint != document.get("fingerprint"):
-        raise CheckpointError(
-            f"the data of {folder.path} has changed since it was trained; restore it, or start anew with "
-            f"`unspool train {task.name} DATA --from {folder.path}`"
-        )
-    return task

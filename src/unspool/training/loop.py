@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -9,11 +10,11 @@ from typing import Any
 
 from unspool.errors import TrainingError
 from unspool.spec import to_dict
-from unspool.train.events import Event, Finished, Progress, RolledBack, Sampled, Saved, Started, Validated
-from unspool.train.folder import RunFolder
-from unspool.train.options import Budget
-from unspool.train.schedule import learning_rate, warmup_steps
-from unspool.train.training import Snapshot, Training
+from unspool.training.events import Event, Finished, Progress, RolledBack, Sampled, Saved, Started, Validated
+from unspool.training.folder import RunFolder
+from unspool.training.options import Budget
+from unspool.training.schedule import learning_rate, warmup_steps
+from unspool.training.state import Snapshot, Training
 
 SAVE_SECONDS = 30.0  # half of what a power cut may cost
 SAMPLE_SECONDS = 20.0  # between two samples, at least
@@ -162,7 +163,7 @@ class Loop:
         self.validation_seconds = time.monotonic() - began
         place.validated, self.validated_when = place.step, self.seconds
         loss = float(metrics["validation_loss"])
-        best = place.best is None or loss < place.best or self.task.keeps == "last"
+        best = place.best is None or loss < place.best or not math.isfinite(place.best) or self.task.keeps == "last"
         if best:
             place.best, place.best_step, place.stale, place.metrics = loss, place.step, 0, metrics
             self.folder.write_model(self.task, {"step": place.step, "budget": str(self.cycle.budget), **metrics})

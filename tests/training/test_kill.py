@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from tests.tasks.made import LANGUAGE, flags, story
-from tests.train.processes import start
+from tests.training.processes import start
 from unspool.tasks.start import Session, begin, reopen
-from unspool.train import checkpoint, folder, loop
-from unspool.train.options import Budget
+from unspool.training import checkpoint, folder, loop
+from unspool.training.options import Budget
 
 OPTIONS = {**LANGUAGE, "dropout": 0.3, "recurrent_dropout": 0.2}
 

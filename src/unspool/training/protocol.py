@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from unspool.train.options import Budget, TrainingOptions
+from unspool.training.options import Budget, TrainingOptions
 
 State = Any  # a nested named tuple of tensors, see unspool.cells.state
 

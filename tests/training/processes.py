@@ -29,7 +29,7 @@ def command(arguments: Sequence[str], errors: str, save_seconds: float) -> None:
     import torch
 
     from unspool.cli.main import main
-    from unspool.train import loop
+    from unspool.training import loop
 
     torch.set_num_threads(1)
     loop.SAVE_SECONDS = save_seconds

@@ -13,10 +13,10 @@ import torch
 
 from tests.tasks.made import CLASSIFIER, LANGUAGE, story, write_rows
 from unspool.tasks.start import Session, begin, reopen
-from unspool.train import loop
-from unspool.train.events import Event, Progress, RolledBack, Started, Validated
-from unspool.train.options import Budget
-from unspool.train.protocol import Loss
+from unspool.training import loop
+from unspool.training.events import Event, Progress, RolledBack, Started, Validated
+from unspool.training.options import Budget
+from unspool.training.protocol import Loss
 
 DROPPED = {"dropout": 0.3, "recurrent_dropout": 0.2}
 STEPS, EPOCHS = Budget("steps", 24), Budget("epochs", 0.9)

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from unspool.cells import state as trees
 from unspool.draws import noise_generator
 from unspool.errors import CheckpointError
-from unspool.train.checkpoint import check_shape, load_parameters, parameters
-from unspool.train.protocol import Task
+from unspool.training.checkpoint import check_shape, load_parameters, parameters
+from unspool.training.protocol import Task
 
 OPTIMIZER_LEAVES = ("exp_avg", "exp_avg_sq", "step")
 

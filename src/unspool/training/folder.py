@@ -12,9 +12,9 @@ from torch import Tensor
 
 from unspool.errors import CheckpointError
 from unspool.spec import to_dict
-from unspool.train import checkpoint
-from unspool.train.protocol import Task
-from unspool.train.training import Snapshot
+from unspool.training import checkpoint
+from unspool.training.protocol import Task
+from unspool.training.state import Snapshot
 
 MODEL, LAST, LOG = "model.safetensors", "last.safetensors", "log.jsonl"
 CURVE, CONFUSION, INPUT = "curve.png", "confusion.png", "input.txt"

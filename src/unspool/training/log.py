@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from unspool.errors import CheckpointError
-from unspool.train.events import Event, Finished, Progress, RolledBack, Started, Validated
-from unspool.train.folder import CURVE, RunFolder
+from unspool.training.events import Event, Finished, Progress, RolledBack, Started, Validated
+from unspool.training.folder import CURVE, RunFolder
 
 LINES = 500  # of training progress in one log
 

@@ -13,12 +13,12 @@ from tests.tasks.made import LANGUAGE, story
 from unspool.errors import TrainingError
 from unspool.tasks.language import Language
 from unspool.tasks.start import Session, begin, finish, reopen
-from unspool.train import checkpoint, folder, loop
-from unspool.train.events import Event, Finished, Progress, RolledBack, Saved, Started, Validated
-from unspool.train.log import read_log
-from unspool.train.options import Budget
-from unspool.train.protocol import Loss
-from unspool.train.schedule import learning_rate, warmup_steps
+from unspool.training import checkpoint, folder, loop
+from unspool.training.events import Event, Finished, Progress, RolledBack, Saved, Started, Validated
+from unspool.training.log import read_log
+from unspool.training.options import Budget
+from unspool.training.protocol import Loss
+from unspool.training.schedule import learning_rate, warmup_steps
 
 
 @pytest.fixture
