@@ -4,43 +4,45 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
 from unspool import __version__
-from unspool.cli import bench, doctor, evaluate, info, predict, probe, resume, runs, sample, score, train
+from unspool.cli import clock
 from unspool.cli.streams import DASH, use_utf8
 from unspool.errors import SpecError, UnspoolError
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
 MEMORY = "there is not enough memory for this; use a smaller --hidden-size or --batch-size"
 
+VERBS = {
+    "train": "Train a network on your data, or on built-in data if none is given.",
+    "resume": "Go on with a training exactly where it stopped.",
+    "evaluate": "Measure a trained model on data.",
+    "sample": "Write text with a trained language model, as it is made.",
+    "predict": "Print the likeliest class of each sequence and its probability.",
+    "score": "Print the surprise of a text in nats, symbol by symbol.",
+    "probe": "Look inside a trained network: gradients through time, matrices, gates.",
+    "info": "Print what a model is: task, size, options, data, result.",
+    "runs": "List the runs in a folder.",
+    "doctor": "Check on this machine that all ways to compute a network agree.",
+    "bench": "Time networks on this machine.",
+}
+
 app = App(
     name="unspool",
     help="Train, generate with and look inside recurrent neural networks on your own sequences.",
     version=__version__,
+    help_format="plaintext",
 )
-app.command(train.app)
-for verb in (
-    resume.resume,
-    evaluate.evaluate,
-    sample.sample,
-    predict.predict,
-    score.score,
-    probe.probe,
-    info.info,
-    runs.runs,
-    doctor.doctor,
-    bench.bench,
-):
-    app.command(verb)
+for verb, summary in VERBS.items():  # by name, so that only the verb that is asked for is imported
+    app.command(f"unspool.cli.{verb}:{'app' if verb == 'train' else verb}", name=verb, help=summary)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with 0 done, 1 a failure explained on standard error, 2 wrong usage."""
-    train.BEGAN = time.monotonic()
+    clock.start()
     use_utf8()
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 

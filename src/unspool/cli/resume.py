@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated
 
-from unspool.cli import train
+from unspool.cli import clock
 from unspool.cli.settings import Flat, Machine
 from unspool.cli.streams import print_json, remark
 from unspool.training.options import Budget
@@ -43,7 +42,7 @@ def resume(
 
     machine.apply()
     budget = Budget.of(minutes, epochs, steps)
-    session = reopen(run, budget, device=machine.device, spent=lambda: time.monotonic() - train.BEGAN)
+    session = reopen(run, budget, device=machine.device, spent=clock.spent)
     if isinstance(session, str):
         remark(session)
         if json:

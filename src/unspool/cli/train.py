@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from unspool.cli import clock
 from unspool.cli.settings import Flat, Machine, TrainSettings
 from unspool.cli.streams import restore_dash
 from unspool.tasks import TASKS, Entry
 from unspool.training.options import Budget
-
-BEGAN = time.monotonic()  # of the whole command: budgets in minutes count from here
 
 app = App(name="train", help="Train a network on your data, or on built-in data if none is given.")
 
@@ -39,7 +37,7 @@ def _command(name: str, entry: Entry) -> Callable[..., int]:
             force=settings.force,
             device=machine.device,
             baseline=settings.baseline,
-            spent=lambda: time.monotonic() - BEGAN,
+            spent=clock.spent,
         )
         return run_training(session, quiet=settings.quiet, json=settings.json)
 
