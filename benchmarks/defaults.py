@@ -13,22 +13,17 @@ from command import print_place, print_table, unspool
 
 SETTINGS: list[list[str]] = [
     [],
-    ["--dropout", "0"],
     ["--dropout", "0.1"],
     ["--dropout", "0.3"],
     ["--dropout", "0.5"],
     ["--learning-rate", "0.001"],
     ["--learning-rate", "0.002"],
     ["--learning-rate", "0.004"],
-    ["--learning-rate", "0.008"],
     ["--hidden-size", "128"],
     ["--hidden-size", "256"],
-    ["--hidden-size", "512"],
     ["--layers", "1"],
-    ["--layers", "3"],
     ["--cell", "gru"],
     ["--batch-size", "16"],
-    ["--window", "128"],
 ]
 
 

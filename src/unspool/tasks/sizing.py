@@ -32,8 +32,8 @@ class Sizing(NamedTuple):
 def language_sizing(symbols: int, vocabulary: int, budget: Budget) -> Sizing:
     """Propose a two-layer LSTM for a text of `symbols` training symbols.
 
-    The more symbols are read in all, the wider the network and the larger the batch; the more often the same text is
-    read, the more dropout; the wider the network, the smaller the steps.
+    The more symbols are read in all, the wider the network and the larger the batch; the more often a text is read,
+    and the smaller it is, the more dropout; the wider the network, the smaller the steps.
     """
     read = _symbols_read(symbols, vocabulary, budget)
     hidden = _hidden(read)
@@ -42,7 +42,8 @@ def language_sizing(symbols: int, vocabulary: int, budget: Budget) -> Sizing:
     per_update = max(64, min(1024, read // 4000), min(4096, read // 20_000))
     window = 64 if per_update >= 512 else 32
     lanes = max(2, min(per_update // window, symbols // (2 * window)))
-    dropout = round(min(0.5, math.log2(reads) / 15), 2)
+    small = (1e6 / max(symbols, 10_000)) ** 0.14
+    dropout = round(min(0.5, math.log2(reads) / 15 * small), 2)
     learning_rate = round(min(8e-3, 4e-3 * (384 / hidden) ** 0.7), 4)
     return Sizing(hidden, LAYERS, dropout, learning_rate, lanes, window)
 
