@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Callable
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,13 @@ def test_text_that_cannot_be_learned(refused: Refused) -> None:
     assert "byte 12" in sentence and "0xFF" in sentence and "--unit byte" in sentence
     Path("broken.gz").write_bytes(b"\x1f\x8b\x08 not really")
     assert "gzip" in refused(train("broken.gz"))
+    assert not Path("run").exists()
+
+
+def test_broken_standard_input_is_called_that(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"good so far \xff and on" * 100)))
+    sentence = refused(train("-"))
+    assert "standard input" in sentence and ".tmp" not in sentence
     assert not Path("run").exists()
 
 
@@ -154,6 +162,8 @@ def test_channels(refused: Refused) -> None:
         (["train", "language", "story.txt", "--seed", "99999999999999999999"], "--seed"),
         (["train", "language", "story.txt", "--steps", "3", "--epochs", "2"], "--epochs and --steps"),
         (["train", "language", "story.txt", "--steps", "0"], "--steps"),
+        (["train", "language", "story.txt", "--steps", "1.5"], "--steps must be a whole number, got 1.5"),
+        (["resume", "language", "--steps", "many"], "--steps must be a whole number, got many"),
         (["train", "language", "story.txt", "--minutes", "-1"], "--minutes"),
         (["train", "language", "story.txt", "--minutes", "nan"], "--minutes"),
         (["train", "language", "story.txt", "--threads", "0"], "--threads"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from cyclopts import Parameter
+
 from unspool.cli import clock
-from unspool.cli.settings import Flat, Machine
+from unspool.cli.settings import Flat, Machine, whole
 from unspool.cli.streams import print_json, remark
 from unspool.training.options import Budget
 
@@ -15,7 +17,7 @@ def resume(
     *,
     minutes: float | None = None,
     epochs: float | None = None,
-    steps: int | None = None,
+    steps: Annotated[int | None, Parameter(converter=whole)] = None,
     quiet: bool = False,
     json: bool = False,
     machine: Annotated[Machine, Flat] = Machine(),  # noqa: B008 (frozen)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
 from unspool.errors import SpecError
+
+
+def whole(_: type, tokens: Sequence[Token]) -> int:
+    """Return the number that one flag was given; without this, cyclopts would round 1.5 to 2."""
+    value = tokens[0].value
+    try:
+        return int(value)
+    except ValueError:
+        raise SpecError(f"--{tokens[0].keyword or ''} must be a whole number, got {value}") from None
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,7 @@ class TrainSettings:
     """Train so long; counts the whole command."""
     epochs: float | None = None
     """Train so many passes over the data."""
-    steps: int | None = None
+    steps: Annotated[int | None, Parameter(converter=whole)] = None
     """Train so many updates."""
     baseline: bool = True
     """Measure the simple baseline too."""

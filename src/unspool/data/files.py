@@ -112,7 +112,8 @@ def _is_list(file: Path) -> bool:
 
 def _load(path: Path) -> dict[str, NDArray[np.generic]]:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # opened here, because np.load leaves a file open that it cannot read
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return {name.lower(): stored[name] for name in stored.files}
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(

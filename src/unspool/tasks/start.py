@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from unspool.errors import CheckpointError, SpecError
+from unspool.errors import CheckpointError, SpecError, UnspoolError
 from unspool.spec import from_dict, to_dict
 from unspool.tasks import task_entry
 from unspool.tasks.holdout import listed, paths_of
@@ -91,8 +91,10 @@ def begin(
         if start is not None:
             checkpoint.load_parameters(task.model, checkpoint.parameters(start.model), str(base))
         task.baselines = task.baseline() if baseline else {}
-    except BaseException:
+    except BaseException as error:
         folder.remove_if_empty()
+        if isinstance(error, UnspoolError) and str(waiting) in str(error):
+            raise type(error)(str(error).replace(str(waiting), "standard input")) from error
         raise
     folder.clear()
     if waiting.exists():
