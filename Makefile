@@ -2,7 +2,7 @@
 # make slow   the tests that take longer                               make lint   style and types only
 # make clean  remove what these made
 #
-# Needs Python 3.11 or later and nothing else; another one than python3: make demo PYTHON=python3.12
+# Needs Python 3.11 or later, and a C++17 compiler to be fast; another one than python3: make demo PYTHON=python3.12
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,6 +10,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 
 # A stamp is touched when its step has succeeded, so a broken step is done again and a good one is not.
+SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard native/*/*)
 CREATED := $(VENV)/.created
 FOR_USE := $(VENV)/.installed
 FOR_TESTS := $(VENV)/.installed-test
@@ -42,11 +43,11 @@ $(CREATED):
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(FOR_USE): $(CREATED) pyproject.toml constraints.txt
+$(FOR_USE): $(CREATED) $(SOURCES)
 	$(INSTALL) -e ".[all]"
 	@touch $@
 
 # What the tests need holds what use needs: one installation fills both stamps.
-$(FOR_TESTS): $(CREATED) pyproject.toml constraints.txt
+$(FOR_TESTS): $(CREATED) $(SOURCES)
 	$(INSTALL) -e ".[test]"
 	@touch $(FOR_USE) $@

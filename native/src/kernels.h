@@ -1,0 +1,53 @@
+// What a kernel gets from the core, and what the core gets from the kernels of one instruction set.
+#pragma once
+
+#include <cstddef>
+
+#include "unspool_native.h"
+
+namespace unspool {
+
+// One of the threads that run a kernel together.
+struct Team {
+  int index, size;
+  void (*meet)(void*, int);  // returns when all threads of the team have called it
+  void* barrier;
+  void wait() const {
+    if (size > 1) meet(barrier, size);
+  }
+};
+
+// Memory for one call; what it gives out is not initialised. Gives NULL when there is no more.
+struct Memory {
+  void* (*allocate)(void*, size_t bytes);
+  void* owner;
+  template <class T>
+  T* take(long count) {
+    return static_cast<T*>(allocate(owner, sizeof(T) * (count > 0 ? count : 1)));
+  }
+};
+
+// A call whose memory is laid out; every thread of the team runs it.
+struct Job {
+  void (*run)(Job*, const Team&);
+};
+
+// A table of functions for each instruction set.
+struct Kernels {
+  const char* name;
+  long (*saved_size)(const unspool_layer&);
+  Job* (*prepare_forward)(const unspool_layer&, float* y, float* hn, float* cn, float* saved, Memory);
+  Job* (*prepare_backward)(const unspool_layer&, const unspool_gradients&, Memory);
+};
+
+namespace avx512 {
+const Kernels* kernels();
+}
+namespace avx2 {
+const Kernels* kernels();
+}
+namespace base {
+const Kernels* kernels();
+}
+
+}  // namespace unspool

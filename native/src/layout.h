@@ -1,0 +1,152 @@
+// How a call lies in memory: which thread has which sequences and units, and matrices packed into panels.
+#pragma once
+
+#include "kernels.h"
+#include "tile.h"
+
+namespace unspool::UNSPOOL_ISA {
+
+constexpr int wide = 4 * lanes;  // columns of the panels that are not cut into gates
+
+UNSPOOL_INLINE long up(long n, long unit) { return (n + unit - 1) / unit; }
+UNSPOOL_INLINE long least(long a, long b) { return a < b ? a : b; }
+
+struct Range {
+  long begin, end;
+};
+
+// Part `index` of `parts` nearly equal ones of 0 ... count - 1.
+UNSPOOL_INLINE Range share(long count, int index, int parts) {
+  return {count * index / parts, count * (index + 1) / parts};
+}
+
+// The sequences in the order in which they are computed. With unequal lengths the longest come first, dealt in turn to
+// the blocks, so that those alive at a step are the first ones of each block, and all blocks have as many.
+struct Order {
+  const unspool_layer* layer;
+  long* row;     // [B] position -> sequence
+  long* length;  // [B] by position
+  long* start;   // [blocks + 1] first position of each block
+  long longest;
+
+  bool lay(const unspool_layer& l, int blocks, Memory memory) {
+    layer = &l;
+    const long batch = l.batch;
+    row = memory.take<long>(batch);
+    length = memory.take<long>(batch);
+    start = memory.take<long>(blocks + 1);
+    long* sorted = memory.take<long>(batch);
+    long* seat = memory.take<long>(l.steps + 2);
+    if (!row || !length || !start || !sorted || !seat) return false;
+    for (int b = 0; b <= blocks; ++b) start[b] = batch * b / blocks;
+    if (!l.lengths) {
+      for (long i = 0; i < batch; ++i) row[i] = i, length[i] = l.steps;
+      longest = l.steps;
+      return true;
+    }
+    // counting sort, by falling length
+    for (long n = 0; n <= l.steps + 1; ++n) seat[n] = 0;
+    for (long i = 0; i < batch; ++i) ++seat[l.steps - l.lengths[i] + 1];
+    for (long n = 0; n <= l.steps; ++n) seat[n + 1] += seat[n];
+    for (long i = 0; i < batch; ++i) sorted[seat[l.steps - l.lengths[i]]++] = i;
+    long taken = 0;
+    for (long turn = 0; taken < batch; ++turn)
+      for (int b = 0; b < blocks; ++b)
+        if (start[b] + turn < start[b + 1]) row[start[b] + turn] = sorted[taken++];
+    for (long i = 0; i < batch; ++i) length[i] = l.lengths[row[i]];
+    longest = batch ? l.lengths[sorted[0]] : 0;
+    return true;
+  }
+
+  // How many sequences of a block are alive at a step.
+  long alive(int block, long step) const {
+    long low = start[block], high = start[block + 1];
+    while (low < high) {
+      const long middle = (low + high) / 2;
+      if (length[middle] > step) low = middle + 1;
+      else high = middle;
+    }
+    return low - start[block];
+  }
+
+  // Where a sequence's step lies in arrays [T, B, ...], in rows.
+  long place(long position, long step) const {
+    const long t = layer->reverse ? length[position] - 1 - step : step;
+    return t * layer->batch + row[position];
+  }
+};
+
+// How the threads share the work. By sequences: none waits for another. By units, where there are few sequences: all
+// meet after each product, and no thread is left over.
+struct Split {
+  int blocks, units;
+
+  static Split of(const unspool_layer& l, int threads) {
+    if (threads <= 1) return {1, 1};
+    if (l.batch >= 4L * threads) return {threads, 1};
+    if (l.hidden >= 2L * wide * threads) return {1, threads};
+    return {static_cast<int>(least(l.batch, threads)), 1};
+  }
+};
+
+// out [depth][columns]: column c is the row at rows[c], depth floats of it; NULL gives zeros.
+inline void pack_columns(float* out, long depth, int columns, const float* const* rows) {
+  for (long k0 = 0; k0 < depth; k0 += 16) {  // blocks of 16 stay in the nearest cache
+    const long k1 = least(depth, k0 + 16);
+    for (int c = 0; c < columns; ++c) {
+      if (rows[c])
+        for (long k = k0; k < k1; ++k) out[k * columns + c] = rows[c][k];
+      else
+        for (long k = k0; k < k1; ++k) out[k * columns + c] = 0;
+    }
+  }
+}
+
+// One row of a wide panel: n floats of it, then zeros; NULL gives zeros.
+inline void pack_row(float* out, const float* row, long n) {
+  n = row ? least(n, wide) : 0;
+  if (n == wide) {
+    for (int v = 0; v < 4; ++v) store(out + v * lanes, load(row + v * lanes));
+    return;
+  }
+  for (long i = 0; i < wide; ++i) out[i] = i < n ? row[i] : 0;
+}
+
+// The gates `first` ... `first + count - 1` of a layer's weights, unit groups side by side.
+struct Gates {
+  int first, count;
+  long hidden;
+
+  long groups() const { return up(hidden, lanes); }
+  long width() const { return groups() * count * lanes; }
+  // The weight row of column i of [groups][count][lanes], -1 beyond the last unit.
+  long row(long i) const {
+    const long unit = i / (count * lanes) * lanes + i % lanes;
+    return unit < hidden ? (first + i / lanes % count) * hidden + unit : -1;
+  }
+};
+
+// Weights as a right operand for sums of gates: panels [depth][panel_groups * count * lanes].
+inline void pack_gates(float* out, const float* weight, long depth, Gates gates, int panel_groups, Range panels) {
+  const int columns = panel_groups * gates.count * lanes;
+  const float* rows[wide];
+  for (long p = panels.begin; p < panels.end; ++p) {
+    for (int c = 0; c < columns; ++c) {
+      const long i = p * columns + c, row = i < gates.width() ? gates.row(i) : -1;
+      rows[c] = row < 0 ? nullptr : weight + row * depth;
+    }
+    pack_columns(out + p * depth * columns, depth, columns, rows);
+  }
+}
+
+// Weights as a right operand for what flows back: panels [gates.width()][wide] of `columns` columns.
+inline void pack_transposed(float* out, const float* weight, long columns, Gates gates, Range panels) {
+  for (long p = panels.begin; p < panels.end; ++p)
+    for (long k = 0; k < gates.width(); ++k) {
+      const long row = gates.row(k);
+      pack_row(out + (p * gates.width() + k) * wide, row < 0 ? nullptr : weight + row * columns + p * wide,
+               columns - p * wide);
+    }
+}
+
+}  // namespace unspool::UNSPOOL_ISA

@@ -1,0 +1,101 @@
+// The one inner loop: a few rows times a panel of a packed matrix, all sums in registers.
+#pragma once
+
+#include "vector.h"
+
+namespace unspool::UNSPOOL_ISA {
+
+// Rows of a tile whose sums fit into the registers beside the panel's vectors and one broadcast: 32 registers with
+// AVX-512, 16 otherwise.
+template <int Vectors>
+constexpr int tile_rows = (lanes == 16 ? 24 : 12) / Vectors;
+
+// Left operands: rows wherever they are in memory, or a packed block [depth][Rows].
+struct Pointers {
+  const float* const* row;
+};
+struct Packed {
+  const float* block;
+};
+
+template <int Rows, class Left>
+struct Reader;
+template <int Rows>
+struct Reader<Rows, Pointers> {
+  const float* row[Rows];
+  UNSPOOL_INLINE explicit Reader(Pointers left) {
+    for (int i = 0; i < Rows; ++i) row[i] = left.row[i];
+  }
+  UNSPOOL_INLINE vec at(int i, long k) const { return all(row[i][k]); }
+};
+template <int Rows>
+struct Reader<Rows, Packed> {
+  const float* block;
+  UNSPOOL_INLINE explicit Reader(Packed left) : block(left.block) {}
+  UNSPOOL_INLINE vec at(int i, long k) const { return all(block[k * Rows + i]); }
+};
+
+// What the sums begin with: 0, a row that is the same for all (a bias), or what `out` holds.
+enum class Start { zero, row, out };
+
+// out[i][v] = start + sum_k left[i][k] panel[k][v], panel [depth][Vectors * lanes], rows of out `stride` apart.
+template <int Rows, int Vectors, class Left>
+UNSPOOL_INLINE void tile(Left left, long depth, const float* panel, float* out, long stride, Start start,
+                         const float* first) {
+  constexpr int chains = Rows * Vectors < 8 ? 2 : 1;  // too few sums would wait for each other's additions
+  const Reader<Rows, Left> rows(left);
+  vec sum[chains][Rows][Vectors];
+#pragma GCC unroll 8
+  for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) {
+      sum[0][i][v] = start == Start::zero  ? vec{}
+                     : start == Start::row ? load(first + v * lanes)
+                                           : load(out + i * stride + v * lanes);
+      if (chains > 1) sum[chains - 1][i][v] = vec{};
+    }
+  long k = 0;
+  for (; k + chains <= depth; k += chains) {
+#pragma GCC unroll 2
+    for (int c = 0; c < chains; ++c) {
+      vec right[Vectors];
+#pragma GCC unroll 4
+      for (int v = 0; v < Vectors; ++v) right[v] = load(panel + (k + c) * Vectors * lanes + v * lanes);
+#pragma GCC unroll 8
+      for (int i = 0; i < Rows; ++i) {
+        const vec a = rows.at(i, k + c);
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v) sum[c][i][v] += a * right[v];
+      }
+    }
+  }
+  for (; k < depth; ++k)
+    for (int i = 0; i < Rows; ++i)
+      for (int v = 0; v < Vectors; ++v) sum[0][i][v] += rows.at(i, k) * load(panel + k * Vectors * lanes + v * lanes);
+#pragma GCC unroll 8
+  for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 4
+    for (int v = 0; v < Vectors; ++v) {
+      const vec total = chains > 1 ? sum[0][i][v] + sum[chains - 1][i][v] : sum[0][i][v];
+      store(out + i * stride + v * lanes, total);
+    }
+}
+
+// The same for a number of rows that is known at run time only, at most tile_rows<Vectors>.
+template <int Vectors, int Rows = tile_rows<Vectors>, class Left>
+inline void product(int rows, Left left, long depth, const float* panel, float* out, long stride, Start start,
+                    const float* first = nullptr) {
+  if constexpr (Rows > 1)
+    if (rows < Rows) return product<Vectors, Rows - 1>(rows, left, depth, panel, out, stride, start, first);
+  tile<Rows, Vectors>(left, depth, panel, out, stride, start, first ? first : out);
+}
+
+// How many rows the next tile takes of those that are left: as equal as can be, never 6, 6, 6 and then 1.
+template <int Vectors>
+inline int next_rows(int left) {
+  constexpr int most = tile_rows<Vectors>;
+  const int tiles = (left + most - 1) / most;
+  return (left + tiles - 1) / tiles;
+}
+
+}  // namespace unspool::UNSPOOL_ISA
