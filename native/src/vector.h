@@ -64,21 +64,18 @@ UNSPOOL_INLINE vec exponential(vec x) {
 
 UNSPOOL_INLINE vec sigmoid(vec x) { return 1.0f / (1.0f + exponential(-x)); }
 
-// A rational function of x^2, odd by construction, so that it keeps its relative accuracy near 0 (3e-7); the
-// coefficients are those of Eigen.
+// Near 0 an odd polynomial (Cephes), which keeps the relative accuracy; beyond, 1 - 2 / (e^2|x| + 1), which is good to
+// the last bit where 1 - tanh^2 must be.
 UNSPOOL_INLINE vec hyperbolic_tangent(vec x) {
-  x = clamp(x, -7.90531110763549805f, 7.90531110763549805f);
   const vec s = x * x;
-  vec p = s * -2.76076847742355e-16f + 2.00018790482477e-13f;
-  p = p * s + -8.60467152213735e-11f;
-  p = p * s + 5.12229709037114e-08f;
-  p = p * s + 1.48572235717979e-05f;
-  p = p * s + 6.37261928875436e-04f;
-  p = p * s + 4.89352455891786e-03f;
-  vec q = s * 1.19825839466702e-06f + 1.18534705686654e-04f;
-  q = q * s + 2.26843463243900e-03f;
-  q = q * s + 4.89352518554385e-03f;
-  return x * p / q;
+  vec p = s * -5.70498872745e-3f + 2.06390887954e-2f;
+  p = p * s - 5.37397155531e-2f;
+  p = p * s + 1.33314422036e-1f;
+  p = p * s - 3.33332819422e-1f;
+  const vec near = p * s * x + x;
+  const vec size = x < 0.0f ? -x : x;
+  const vec far = 1.0f - 2.0f / (exponential(size + size) + 1.0f);
+  return size < 0.625f ? near : x < 0.0f ? -far : far;
 }
 
 }  // namespace unspool::UNSPOOL_ISA

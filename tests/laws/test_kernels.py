@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
 
 from tests.laws.cases import (
     LAYERS,
@@ -19,8 +24,18 @@ from tests.laws.cases import (
     require_grad,
 )
 from unspool.cells import GRU, LSTM, Elman
-from unspool.engine import choose, kernels, run, unroll
+from unspool.engine import fused, kernels, native, run, unroll
+from unspool.engine.library import ISAS, isa
+from unspool.errors import SpecError
 
+NATIVE = [
+    Case("elman-sigmoid", lambda: Elman(3, 5, "sigmoid")),
+    Case("lstm-peephole", lambda: LSTM(3, 5, peephole=True)),
+    Case("gru-before", lambda: GRU(3, 5, reset="before")),
+    Case("lstm-peephole-wide", lambda: LSTM(17, 33, peephole=True)),
+    Case("gru-before-wide", lambda: GRU(17, 33, reset="before")),
+    Case("gru-after-wide", lambda: GRU(40, 20)),
+]
 FUSED = [
     Case("elman-tanh", lambda: Elman(3, 5)),
     Case("elman-relu", lambda: Elman(3, 5, "relu")),
@@ -43,29 +58,110 @@ SHAPES: list[tuple[int, int, list[int] | None]] = [
 TOLERANCE = {torch.float64: 1e-11, torch.float32: 2e-5}
 
 
+shapes = pytest.mark.parametrize("shape", SHAPES, ids=str)
+ways = pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
+
+
+def results(way: Any, cell: Any, shape: Any, reverse: bool, dtype: torch.dtype) -> list[Tensor]:
+    """Outputs, states and all gradients for one random input; what lies beyond the lengths is NaN."""
+    generator = torch.Generator().manual_seed(3)
+    steps, batch, lengths = shape
+    x = normal(generator, steps, batch, cell.input_size, dtype=dtype)
+    for row, length in enumerate(lengths or []):
+        x[length:, row] = torch.nan
+    x.requires_grad_()
+    start = require_grad(random_state(cell, batch, generator))
+    result = way(cell, x, start, lengths, reverse=reverse)
+    assert type(result.state) is type(start)
+    values = [result.output, *live_leaves(result.state)]
+    return [*values, *gradients(cell, x, start, values)]
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
-@pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@ways
+@shapes
 @each(FUSED)
 def test_the_torch_kernel_equals_the_loop(
-    case: Case,
-    shape: tuple[int, int, list[int] | None],
-    reverse: bool,
-    dtype: torch.dtype,
-    generator: torch.Generator,
+    case: Case, shape: Any, reverse: bool, dtype: torch.dtype, generator: torch.Generator
 ) -> None:
-    steps, batch, lengths = shape
     cell = case.build(generator, dtype)
-    x = normal(generator, steps, batch, cell.input_size, dtype=dtype).requires_grad_()
-    start = require_grad(random_state(cell, batch, generator))
-    assert choose(cell, x, start, lengths).kernel == "torch"
-    both = []
-    for way in (run, unroll):
-        result = way(cell, x, start, lengths, reverse=reverse)
-        values = [result.output, *live_leaves(result.state)]
-        both.append([*values, *gradients(cell, x, start, values)])
-    assert type(result.state) is type(start)
-    assert_close(*both, tolerance=TOLERANCE[dtype])
+    ours = results(fused.run, cell, shape, reverse, dtype)
+    assert_close(ours, results(unroll, cell, shape, reverse, dtype), tolerance=TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("instructions", ISAS)
+@ways
+@shapes
+@each([*FUSED, *NATIVE])
+def test_the_native_kernel_equals_the_loop(
+    case: Case,
+    shape: Any,
+    reverse: bool,
+    instructions: str,
+    generator: torch.Generator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use(instructions, monkeypatch)
+    cell = case.build(generator, torch.float32)
+    ours = results(native.run, cell, shape, reverse, torch.float32)
+    assert_close(ours, results(unroll, cell, shape, reverse, torch.float32), tolerance=2e-5)
+
+
+def use(instructions: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the native kernels with these instructions; skip the test where the processor has none of them."""
+    monkeypatch.setenv("UNSPOOL_KERNELS", instructions)
+    try:
+        isa()
+    except SpecError as error:
+        pytest.skip(str(error))
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    case=st.sampled_from([*FUSED[:4], *NATIVE[:3]]),
+    sizes=st.tuples(st.integers(1, 90), st.integers(8, 90)),  # one number alone may cancel to nothing
+    steps=st.integers(1, 20),
+    batch=st.integers(1, 20),
+    ragged=st.booleans(),
+    reverse=st.booleans(),
+    threads=st.integers(1, 3),
+    seed=st.integers(0, 2**30),
+)
+@pytest.mark.parametrize("instructions", ISAS)
+def test_native_errors_are_those_of_float32(
+    case: Case,
+    sizes: tuple[int, int],
+    steps: int,
+    batch: int,
+    ragged: bool,
+    reverse: bool,
+    threads: int,
+    seed: int,
+    instructions: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Error over the largest value, against the loop in float64: at most three times that of the loop in float32."""
+    use(instructions, monkeypatch)
+    generator = torch.Generator().manual_seed(seed)
+    small: Any = case.make()
+    options = {name: getattr(small, name) for name in ("nonlinearity", "peephole", "reset") if hasattr(small, name)}
+    exact = type(small)(*sizes, **options).double()
+    for parameter in exact.parameters():  # gates that are not saturated, where 1 - s would lose what s still has
+        parameter.data = normal(generator, *parameter.shape) * 0.5 / math.sqrt(parameter.shape[-1])
+    single = copy.deepcopy(exact).float()
+    lengths = torch.randint(0, steps + 1, (batch,), generator=generator).tolist() if ragged else None
+    shape = (steps, batch, lengths)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        ours = results(native.run, single, shape, reverse, torch.float32)
+    finally:
+        torch.set_num_threads(before)
+    truth = results(unroll, exact, shape, reverse, torch.float64)
+    plain = results(unroll, single, shape, reverse, torch.float32)
+    for one, other, true in zip(ours, plain, truth, strict=True):
+        errors = [float((found.detach() - true.detach()).abs().max()) for found in (one, other)]
+        assert errors[0] <= max(2e-6 * float(true.detach().abs().max()), 3 * errors[1])
 
 
 @each(LAYERS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from types import TracebackType
@@ -10,10 +9,12 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from unspool.cells.base import Cell, State, Steppable
-from unspool.engine import fused
+from unspool.engine import fused, native
 from unspool.engine.checks import Lengths, check_input
+from unspool.engine.library import ISAS, asked
 from unspool.engine.unroll import Unrolled, unroll
 from unspool.errors import SpecError
 
@@ -27,7 +28,10 @@ class Kernel(NamedTuple):
     run: Callable[..., Unrolled]
 
 
-KERNELS = (Kernel("torch", fused.refuses, fused.merit, fused.run),)
+KERNELS = (
+    Kernel("native", native.refuses, native.merit, native.run),
+    Kernel("torch", fused.refuses, fused.merit, fused.run),
+)
 """Fastest first. What every one of them refuses goes to the loop."""
 
 
@@ -80,23 +84,30 @@ def run(
     if state is None:
         state = cell.init_state(x.shape[1])
     kernel, reason = _pick(cell, x, state, lengths, record)
-    for observe in _observers:
-        observe(cell, Choice("loop" if kernel is None else kernel.name, reason))
+    observed(cell, Choice("loop" if kernel is None else kernel.name, reason))
     return (unroll if kernel is None else kernel.run)(cell, x, state, lengths, context, record=record, reverse=reverse)
 
 
 _switch: bool | None = None  # None: as the environment says
-_observers: list[Callable[[Steppable, Choice], None]] = []
+_observers: list[Callable[[Any, Choice], None]] = []
+
+
+def observed(part: Any, choice: Choice) -> None:
+    """Tell explain() what a cell or a module runs on."""
+    for observe in _observers:
+        observe(part, choice)
 
 
 def enabled() -> bool:
     """Whether kernels may be used: what kernels() said last, else UNSPOOL_KERNELS, else yes."""
     if _switch is not None:
         return _switch
-    setting = os.environ.get("UNSPOOL_KERNELS", "on")
-    if setting not in ("on", "off"):
-        raise SpecError(f"UNSPOOL_KERNELS must be on or off, got {setting!r}; set it to one of them or unset it")
-    return setting == "on"
+    setting = asked()
+    if setting not in ("on", "off", *ISAS):
+        raise SpecError(
+            f"UNSPOOL_KERNELS must be on, off, {', '.join(ISAS)}, got {setting!r}; set it to one of them or unset it"
+        )
+    return setting != "off"
 
 
 class kernels:
@@ -130,7 +141,7 @@ def explain(module: nn.Module, x: Any) -> str:
         lines[": ".join(filter(None, [names.get(id(part)), title, choice.reason]))] = None
 
     def observe_torch(part: nn.Module, _: Any) -> None:
-        observe(part, _torch_choice(part))
+        observe(part, Choice("torch", "torch.nn's own code; unspool.accelerate(model) puts unspool.nn in its place"))
 
     devices = {parameter.device for parameter in module.parameters() if parameter.is_cuda}
     buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
@@ -139,21 +150,15 @@ def explain(module: nn.Module, x: Any) -> str:
         _observers.append(observe)
         undo.callback(_observers.remove, observe)
         for part in module.modules():
-            if isinstance(part, nn.RNNBase):
+            if isinstance(part, nn.RNNBase) and type(part).__module__ != "unspool.nn":  # those tell themselves
                 undo.callback(part.register_forward_pre_hook(observe_torch).remove)
         for buffer, before in buffers:
             undo.callback(buffer.data.copy_, before)
         if isinstance(module, Cell):
             check_input(module, x)
             observe(module, choose(module, x, module.init_state(x.shape[1])))
-        elif isinstance(x, tuple):
+        elif isinstance(x, tuple) and not isinstance(x, PackedSequence):
             module(*x)
         else:
             module(x)
     return "\n".join(lines) or f"{type(module).__name__} ran no recurrent layer"
-
-
-def _torch_choice(part: nn.Module) -> Choice:
-    if type(part).__module__ == "unspool.nn":
-        return Choice("torch", "torch.nn's own code, for which unspool has no faster kernel yet")
-    return Choice("torch", "torch.nn's own code; unspool.accelerate(model) puts unspool.nn in its place")

@@ -71,19 +71,30 @@ def absence() -> str:
     return "the native engine was not built: it needs a C++17 compiler when unspool is installed"
 
 
+def asked() -> str:
+    """What UNSPOOL_KERNELS asks for: on, off, or an instruction set."""
+    return os.environ.get("UNSPOOL_KERNELS", "on")
+
+
+_isa = "the instructions in use"
+
+
 def isa() -> str:
     """The instruction set that runs: avx512, avx2 or base.
 
     Raises:
         SpecError: UNSPOOL_KERNELS asks for one that this processor or this build does not have.
     """
+    global _isa
+    if torch.compiler.is_compiling():  # which cannot look into ctypes; what was in use before is in use still
+        return _isa
     native = library()
     assert native is not None
-    asked = os.environ.get("UNSPOOL_KERNELS", "on")
-    name = asked if asked in ISAS else native.unspool_best_isa().decode()
+    name = asked() if asked() in ISAS else native.unspool_best_isa().decode()
     if native.unspool_isa().decode() != name and native.unspool_use_isa(name.encode()) != 0:
         best = native.unspool_best_isa().decode()
         raise SpecError(f"UNSPOOL_KERNELS={name} needs a processor with {name}, this one has {best}; unset it")
+    _isa = name
     return name
 
 

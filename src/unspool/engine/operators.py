@@ -1,7 +1,7 @@
 """The native engine as torch operators: one layer in one direction, forward and backward, with autograd.
 
-They compute in float32 on the CPU. What they cannot do (derivatives of derivatives, forward-mode, torch.func) is the
-dispatcher's to send elsewhere; a second derivative that reaches them all the same is an error, never a wrong number.
+They compute in float32 on the CPU. Forward-mode derivatives and torch.func are the dispatcher's to send elsewhere;
+derivatives of derivatives go through the loop.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from torch import Tensor
 from torch.library import Library, register_autograd, register_fake
 
 from unspool.engine.library import Gradients, Layer, check, library
+from unspool.engine.second_order import gradients_by_loop
 
 CELLS = ("rnn_tanh", "rnn_relu", "rnn_sigmoid", "lstm", "lstm_peephole", "gru_after", "gru_before")
 """In the order of `unspool_cell`."""
-
-GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 
 _LIBRARY = Library("unspool", "DEF")  # type: ignore[no-untyped-call]
 _LAYER = (
@@ -144,11 +143,9 @@ def _setup(ctx: Any, inputs: Any, output: Any) -> None:
 
 def _backward(ctx: Any, dy: Tensor | None, dhn: Tensor | None, dcn: Tensor | None, _: Any) -> tuple[Any, ...]:
     *tensors, y, saved = ctx.saved_tensors
-    if torch.is_grad_enabled() and not torch.compiler.is_compiling():
-        raise RuntimeError(
-            "the native kernel has no second derivative; switch kernels off around the forward pass: "
-            "with unspool.kernels(False): ..."
-        )
+    if torch.is_grad_enabled() and not torch.compiler.is_compiling():  # create_graph=True
+        again = gradients_by_loop(ctx.cell, ctx.reverse, tensors, (dy, dhn, dcn))
+        return (None, None, *again, None)
     if dy is None:
         dy = torch.zeros_like(y)
     if tensors[2] is None:  # no memory: its output is empty
@@ -164,3 +161,6 @@ def _backward(ctx: Any, dy: Tensor | None, dhn: Tensor | None, dcn: Tensor | Non
 
 
 register_autograd("unspool::sequence", _backward, setup_context=_setup)
+
+sequence = torch.ops.unspool.sequence.default
+"""sequence(cell, reverse, x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, peephole, lengths, save)."""
