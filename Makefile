@@ -1,6 +1,6 @@
 # make demo   train on the built-in text for a minute, then sample     make test   everything that must hold
 # make slow   the tests that take longer                               make lint   style and types only
-# make clean  remove what these made
+# make clean  remove what these made                                  make sanitize  the C++ under AddressSanitizer, UBSan
 #
 # Needs Python 3.11 or later, and a C++17 compiler to be fast; another one than python3: make demo PYTHON=python3.12
 
@@ -15,7 +15,7 @@ CREATED := $(VENV)/.created
 FOR_USE := $(VENV)/.installed
 FOR_TESTS := $(VENV)/.installed-test
 
-.PHONY: demo test slow lint clean
+.PHONY: demo test slow lint sanitize clean
 
 demo: $(FOR_USE)
 	$(BIN)/unspool train language --minutes 1 --out runs/demo --force
@@ -33,6 +33,11 @@ lint: $(FOR_TESTS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+sanitize: $(FOR_TESTS)
+	$(BIN)/cmake -S . -B build/sanitize -DUNSPOOL_SANITIZE=ON
+	$(BIN)/cmake --build build/sanitize --parallel 2
+	build/sanitize/check_sequences 20
 
 clean:
 	rm -rf $(VENV) build dist runs/demo .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

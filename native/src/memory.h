@@ -10,7 +10,7 @@ class Arena {
  public:
   static Arena& of_this_thread();
 
-  void rewind() { used_ = 0; }
+  void rewind();
   Memory memory() {
     return {[](void* owner, size_t bytes) { return static_cast<Arena*>(owner)->allocate(bytes); }, this};
   }

@@ -14,9 +14,11 @@ from torch import Tensor
 
 from unspool.cells import LSTM
 from unspool.cells.base import Cell, State, StepOutput
+from unspool.cli import selfchecks
 from unspool.cli.doctor import EXTRAS
 from unspool.cli.main import run
-from unspool.engine import fused
+from unspool.engine import fused, native
+from unspool.engine.library import isa
 from unspool.training import checkpoint
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
@@ -34,9 +36,9 @@ def test_all_is_well_here(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor"]) == 0
     shown = capsys.readouterr()
     assert shown.err == ""
-    for word in ("torch", torch.__version__, torch.backends.cpu.get_cpu_capability(), "not built yet", "tolerance"):
+    for word in ("torch", torch.__version__, torch.backends.cpu.get_cpu_capability(), isa(), "tolerance"):
         assert word in shown.out
-    assert shown.out.count("\nok ") == 10 and "WRONG" not in shown.out
+    assert shown.out.count("\nok ") == 13 and "WRONG" not in shown.out
 
 
 def test_a_kernel_that_is_slightly_wrong_is_named(
@@ -53,7 +55,34 @@ def test_a_kernel_that_is_slightly_wrong_is_named(
     assert run(["doctor"]) == 1
     shown = capsys.readouterr()
     assert "WRONG  torch kernel against the loop, lstm" in shown.out
-    assert "1 of 10 self-checks failed (torch kernel against the loop, lstm)" in shown.err
+    assert "1 of 13 self-checks failed (torch kernel against the loop, lstm)" in shown.err
+
+
+def test_a_corrupted_weight_in_the_native_kernel_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = native.sequence
+
+    def corrupted(name: str, *tensors: Tensor, **options: Any) -> Any:
+        x, h, c, weight_ih, weight_hh, *rest = tensors
+        if name.startswith("gru"):
+            weight_hh = weight_hh + torch.zeros_like(weight_hh).index_put(
+                (torch.tensor(5), torch.tensor(7)), torch.tensor(1e-2)
+            )
+        return right(name, x, h, c, weight_ih, weight_hh, *rest, **options)
+
+    monkeypatch.setattr(native, "sequence", corrupted)
+    assert failed(capsys) == ["native kernel against the loop, gru"]
+
+
+def test_without_the_native_engine_doctor_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(native, "BUILT", False)
+    monkeypatch.setattr(selfchecks, "BUILT", False)
+    assert run(["doctor"]) == 0
+    shown = capsys.readouterr().out
+    assert "was not built" in shown and "native kernel against" not in shown
 
 
 def test_a_wrong_gradient_nan_and_an_exception_are_seen(

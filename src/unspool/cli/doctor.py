@@ -98,7 +98,9 @@ def _version(package: str) -> str:
 def _kernels() -> dict[str, str]:
     """What can run a cell over time here."""
     from unspool.engine.dispatch import KERNELS, enabled
+    from unspool.engine.library import absence, isa
+    from unspool.engine.native import BUILT
 
     state = "in use where it can" if enabled() else "switched off by UNSPOOL_KERNELS"
     found = {"loop": "any cell, any device"} | {kernel.name: state for kernel in KERNELS}
-    return {"native": "not built yet", **found} if "native" not in found else found
+    return found | {"native": f"{state}, {isa()}" if BUILT else absence()}

@@ -16,6 +16,7 @@ from unspool.cells import CELLS
 from unspool.cells.base import Cell, State
 from unspool.cells.state import leaves, select
 from unspool.engine.dispatch import KERNELS, Kernel
+from unspool.engine.native import BUILT
 from unspool.engine.unroll import Unrolled, unroll
 from unspool.nets.sequence import SequenceNet
 from unspool.training import checkpoint
@@ -62,7 +63,7 @@ def checks(device: torch.device) -> Iterator[Check]:
 def _all(device: torch.device) -> Iterator[tuple[str, float, Callable[[], float]]]:
     where = "" if device.type == "cpu" else f" on {device.type}"
     for cell in CELLS:
-        for kernel in KERNELS:
+        for kernel in _kernels(device):
             check = partial(kernel_error, kernel, cell, device)
             yield f"{kernel.name} kernel against the loop, {cell}{where}", TOLERANCE, check
     for cell in CELLS:
@@ -84,13 +85,13 @@ def kernel_error(kernel: Kernel, cell: str, device: torch.device) -> float:
 def batch_error(cell: str, device: torch.device) -> float:
     """The rows of a batch against each row alone, by every kernel and the loop."""
     scene = _scene(cell, device)
-    return _worst(_rows_error(run, scene, [STEPS] * BATCH, None) for run in _runs())
+    return _worst(_rows_error(run, scene, [STEPS] * BATCH, None) for run in _runs(device))
 
 
 def padding_error(cell: str, device: torch.device) -> float:
     """Sequences of unequal length in one batch, one of them empty, against each alone and unpadded."""
     scene = _scene(cell, device)
-    return _worst(_rows_error(run, scene, LENGTHS, LENGTHS) for run in _runs())
+    return _worst(_rows_error(run, scene, LENGTHS, LENGTHS) for run in _runs(device))
 
 
 def file_error() -> float:
@@ -140,8 +141,14 @@ def _ramp(tensor: Tensor) -> Tensor:
     return torch.linspace(-1, 1, tensor.numel(), device=tensor.device).view(tensor.shape)
 
 
-def _runs() -> list[Run]:
-    return [unroll, *(kernel.run for kernel in KERNELS)]
+def _kernels(device: torch.device) -> list[Kernel]:
+    """Those of the table that are there on this machine and device."""
+    here = BUILT and device.type == "cpu"
+    return [kernel for kernel in KERNELS if here or kernel.name != "native"]
+
+
+def _runs(device: torch.device) -> list[Run]:
+    return [unroll, *(kernel.run for kernel in _kernels(device))]
 
 
 def _rows_error(run: Run, scene: Scene, spans: list[int], lengths: list[int] | None) -> float:
