@@ -11,7 +11,7 @@
 
 namespace unspool::UNSPOOL_ISA {
 
-template <class Cell>
+template <class Cell, class Number = Single>
 struct Backward : Job {
   static constexpr long chunk_entries = 512;  // steps times sequences of a chunk
   static constexpr int kinds = Cell::own ? 1 + Cell::passes : 1;
@@ -23,8 +23,8 @@ struct Backward : Job {
   Split split;
   long groups, padded;
   long chunk, slots;              // steps of a chunk; slots of the deltas, one more
-  Deltas deltas[kinds];           // of the input's share, and of each pass's recurrent share where it is another one
-  Factors inputs, states, resets; // what the weights multiplied
+  Deltas<Number> deltas[kinds];           // of the input's share, and of each pass's recurrent share where it is another one
+  Factors<Number> inputs, states, resets; // what the weights multiplied
   long* index;                    // [entries] row of the deltas
   const float **x, **h, **r;      // [entries] rows of inputs, states and reset states
   float* weight_h[Cell::passes];  // packed to carry deltas back to h
@@ -63,10 +63,10 @@ struct Backward : Job {
     index = m.take<long>(most);
     x = m.take<const float*>(most), h = m.take<const float*>(most), r = m.take<const float*>(most);
     for (int p = 0; p < Cell::passes; ++p) {
-      weight_h[p] = m.take<float>(up(H, wide) * recurrent(p).width * wide);
+      weight_h[p] = m.take<float>(up(H, wide) * recurrent(p).depth * wide);
       if (!weight_h[p]) return false;
     }
-    weight_x = m.take<float>(up(layer.input, wide) * deltas[0].width * wide);
+    weight_x = m.take<float>(up(layer.input, wide) * deltas[0].depth * wide);
     dh = m.take<float>(B * padded), dmemory = m.take<float>(Cell::memory ? B * padded : 0);
     reset = m.take<float>(Cell::passes > 1 ? slots * B * padded : 0);
     dreset = m.take<float>(Cell::passes > 1 ? B * padded : 0);
@@ -75,11 +75,11 @@ struct Backward : Job {
     return index && x && h && r && weight_x && dh && dmemory && reset && dreset && peephole && dpeephole && zeros;
   }
 
-  static bool join(Deltas& d, const Factors& f, float* gradient, Memory m) {
+  static bool join(Deltas<Number>& d, const Factors<Number>& f, float* gradient, Memory m) {
     return d.outer[d.outers++].lay(&f, gradient, d.gates, m);
   }
 
-  Deltas& recurrent(int p) { return deltas[Cell::own ? 1 + p : 0]; }
+  Deltas<Number>& recurrent(int p) { return deltas[Cell::own ? 1 + p : 0]; }
 
   void work(const Team& team) {
     pack(team);
@@ -114,9 +114,9 @@ struct Backward : Job {
   void pack(const Team& team) {
     const long B = layer.batch, H = layer.hidden;
     for (int p = 0; p < Cell::passes; ++p)
-      pack_transposed(weight_h[p], layer.weight_hh, H, recurrent(p).gates, share(up(H, wide), team.index, team.size));
+      pack_transposed<Number>(weight_h[p], layer.weight_hh, H, recurrent(p).gates, share(up(H, wide), team.index, team.size));
     if (given.dx)
-      pack_transposed(weight_x, layer.weight_ih, layer.input, deltas[0].gates,
+      pack_transposed<Number>(weight_x, layer.weight_ih, layer.input, deltas[0].gates,
                       share(up(layer.input, wide), team.index, team.size));
     for (int k = 0; k < kinds; ++k) deltas[k].clear_bias(team.index);
     for (long u = 0; u < 3 * padded; ++u) dpeephole[team.index * 3 * padded + u] = 0;
@@ -145,7 +145,8 @@ struct Backward : Job {
   long slot(long position, long step) const { return step % slots * layer.batch + position; }
 
   // out [B][padded] += delta of `step` times packed weights, for the sequences of a block alive at that step.
-  void flow(int block, long step, int part, const Deltas& d, const float* weight, float* out, Start start) {
+  void flow(int block, long step, int part, const Deltas<Number>& d, const float* weight, float* out,
+            Start start) {
     constexpr int most = tile_rows<4>;
     const Range mine = share(up(layer.hidden, wide), part, split.units);
     const long begin = order.start[block], end = begin + order.alive(block, step);
@@ -153,9 +154,9 @@ struct Backward : Job {
       for (long first = begin; first < end;) {
         const int rows = next_rows<4>(end - first);
         const float* left[most];
-        for (int i = 0; i < rows; ++i) left[i] = d.values + slot(first + i, step) * d.width;
-        product<4>(rows, Pointers{left}, d.width, weight + panel * d.width * wide, out + first * padded + panel * wide,
-                   padded, start);
+        for (int i = 0; i < rows; ++i) left[i] = d.flowing + slot(first + i, step) * d.depth;
+        product<Number, 4>(rows, Pointers{left}, d.depth, weight + panel * d.depth * wide,
+                           out + first * padded + panel * wide, padded, start);
         first += rows;
       }
   }
@@ -199,7 +200,9 @@ struct Backward : Job {
         Back s = at(i, step, group, thread);
         s.dh = load(flowing) + load_part(dy + group * lanes, units);
         store(flowing, Cell::backward(s));
-        if (Cell::passes == 1) sum_biases(s, group, thread);
+        const int last = Cell::passes - 1;  // the pass whose deltas are finished here
+        if (Cell::passes == 1) keep(deltas[0], s.x, Cell::gates, i, step, group, thread);
+        if (Cell::own) keep(recurrent(last), s.h[last], Cell::count[last], i, step, group, thread);
       }
     }
   }
@@ -215,19 +218,20 @@ struct Backward : Job {
           Back s = at(i, step, group, thread);
           s.dh = load(dreset + i * padded + group * lanes);
           store(flowing, load(flowing) + Cell::backward_reset(s));
-          sum_biases(s, group, thread);
+          keep(deltas[0], s.x, Cell::gates, i, step, group, thread);
+          keep(recurrent(0), s.h[0], Cell::count[0], i, step, group, thread);
         }
     }
   }
 
-  UNSPOOL_INLINE void sum_biases(const Back& s, long group, int thread) {
-    sum(deltas[0], s.x, Cell::gates, group, thread);
-    for (int p = 0; p < Cell::passes && Cell::own; ++p) sum(recurrent(p), s.h[p], Cell::count[p], group, thread);
-  }
-
-  static UNSPOOL_INLINE void sum(Deltas& d, const float* values, int count, long group, int thread) {
+  // What is left to do with the finished deltas of a group: the sums for the biases, and words for the products.
+  UNSPOOL_INLINE void keep(Deltas<Number>& d, const float* values, int count, long position, long step, long group,
+                           int thread) {
     float* to = d.bias + thread * d.width + group * count * lanes;
     for (int g = 0; g < count; ++g) store(to + g * lanes, load(to + g * lanes) + load(values + g * lanes));
+    if constexpr (Number::per_word > 1)
+      to_words<Number>(d.flowing + slot(position, step) * d.depth + group * count * lanes / Number::per_word, values,
+                       count * lanes);
   }
 
   // Lists the living steps of a chunk.
@@ -246,9 +250,9 @@ struct Backward : Job {
 
   void collect(bool first, const Team& team) {
     const Range mine = share(entered, team.index, team.size);
-    inputs.pack(x, entered, mine);
-    states.pack(h, entered, mine);
-    if (Cell::passes > 1) resets.pack(r, entered, mine);
+    inputs.pack(x, entered, team);
+    states.pack(h, entered, team);
+    if (Cell::passes > 1) resets.pack(r, entered, team);
     if (given.dx) input_gradient(mine);
     team.wait();
     for (int k = 0; k < kinds; ++k) deltas[k].add(index, entered, first, team);
@@ -256,14 +260,14 @@ struct Backward : Job {
 
   void input_gradient(Range mine) {
     constexpr int most = tile_rows<4>;
-    const Deltas& d = deltas[0];
+    const Deltas<Number>& d = deltas[0];
     float sums[most * wide];
     for (long panel = 0; panel < up(layer.input, wide); ++panel)
       for (long e = mine.begin; e < mine.end;) {
         const int rows = next_rows<4>(mine.end - e);
         const float* left[most];
-        for (int i = 0; i < rows; ++i) left[i] = d.values + index[e + i] * d.width;
-        product<4>(rows, Pointers{left}, d.width, weight_x + panel * d.width * wide, sums, wide, Start::zero);
+        for (int i = 0; i < rows; ++i) left[i] = d.flowing + index[e + i] * d.depth;
+        product<Number, 4>(rows, Pointers{left}, d.depth, weight_x + panel * d.depth * wide, sums, wide, Start::zero);
         for (int i = 0; i < rows; ++i) {
           float* out = given.dx + (x[e + i] - layer.x) + panel * wide;
           const long n = least(wide, layer.input - panel * wide);

@@ -3,6 +3,7 @@
 // The equations are those of src/unspool/cells; what multiplies matrices is in sequence.h.
 #pragma once
 
+#include "unspool_native.h"
 #include "vector.h"
 
 namespace unspool::UNSPOOL_ISA {
@@ -182,5 +183,20 @@ struct GruBefore {
     return s.dh * r;
   }
 };
+
+// Calls `use` with the cell of a layer; gives `otherwise` for one that is not known.
+template <class Result, class Use>
+Result with_cell(int cell, Result otherwise, Use use) {
+  switch (cell) {
+    case UNSPOOL_RNN_TANH: return use(Rnn<Function::tanh>());
+    case UNSPOOL_RNN_RELU: return use(Rnn<Function::relu>());
+    case UNSPOOL_RNN_SIGMOID: return use(Rnn<Function::sigmoid>());
+    case UNSPOOL_LSTM: return use(Lstm<false>());
+    case UNSPOOL_LSTM_PEEPHOLE: return use(Lstm<true>());
+    case UNSPOOL_GRU_AFTER: return use(GruAfter());
+    case UNSPOOL_GRU_BEFORE: return use(GruBefore());
+    default: return otherwise;
+  }
+}
 
 }  // namespace unspool::UNSPOOL_ISA

@@ -33,26 +33,19 @@ const Kernels* best() {
 
 const Kernels* chosen = best();
 
-// Lays a call out where its team is known, and runs it there.
-template <class Prepare>
-int call(int threads, Prepare prepare) {
-  struct Context {
-    Prepare& prepare;
-    Job* job;
-  } context{prepare, nullptr};
-  on_threads(
-      threads,
-      [](void* shared, const Team& team) {
-        auto* context = static_cast<Context*>(shared);
-        if (team.index == 0) context->job = context->prepare(team.size);
-        team.wait();
-        if (context->job) context->job->run(context->job, team);
-      },
-      &context);
-  return context.job ? 0 : UNSPOOL_NO_MEMORY;
+// The kernels with bfloat16 factors, NULL where they cannot run.
+const BrainKernels* brain() {
+#if defined(__x86_64__)
+  static const bool there = __builtin_cpu_supports("avx512bf16");
+  if (there && !strcmp(chosen->name, "avx512")) return avx512_bf16::brain_kernels();
+#endif
+  return nullptr;
 }
 
 }  // namespace
+
+const Kernels& current_kernels() { return *chosen; }
+
 }  // namespace unspool
 
 using namespace unspool;
@@ -63,27 +56,30 @@ int64_t unspool_saved_size(const unspool_layer* layer) { return chosen->saved_si
 
 int unspool_forward(const unspool_layer* layer, float* y, float* hn, float* cn, float* saved) {
   unspool_layer l = *layer;
-  if (chosen->saved_size(l) < 0) return UNSPOOL_UNKNOWN;
+  if (chosen->saved_size(l) < 0 || (l.bfloat16 && !brain())) return UNSPOOL_UNKNOWN;
   return call(l.threads, [&](int team) {
     Arena& arena = Arena::of_this_thread();
     arena.rewind();
     l.threads = team;
-    return chosen->prepare_forward(l, y, hn, cn, saved, arena.memory());
+    const auto prepare = l.bfloat16 ? brain()->prepare_forward : chosen->prepare_forward;
+    return prepare(l, y, hn, cn, saved, arena.memory());
   });
 }
 
 int unspool_backward(const unspool_layer* layer, const unspool_gradients* gradients) {
   unspool_layer l = *layer;
-  if (chosen->saved_size(l) < 0) return UNSPOOL_UNKNOWN;
+  if (chosen->saved_size(l) < 0 || (l.bfloat16 && !brain())) return UNSPOOL_UNKNOWN;
   return call(l.threads, [&](int team) {
     Arena& arena = Arena::of_this_thread();
     arena.rewind();
     l.threads = team;
-    return chosen->prepare_backward(l, *gradients, arena.memory());
+    const auto prepare = l.bfloat16 ? brain()->prepare_backward : chosen->prepare_backward;
+    return prepare(l, *gradients, arena.memory());
   });
 }
 
 const char* unspool_isa(void) { return chosen->name; }
+int unspool_has_bfloat16(void) { return brain() != nullptr; }
 const char* unspool_best_isa(void) { return best()->name; }
 
 int unspool_use_isa(const char* name) {

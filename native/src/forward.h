@@ -9,7 +9,7 @@
 
 namespace unspool::UNSPOOL_ISA {
 
-template <class Cell>
+template <class Cell, class Number = Single>
 struct Forward : Job {
   unspool_layer layer;
   float *y, *hn, *cn, *saved;
@@ -26,6 +26,10 @@ struct Forward : Job {
     float *bias, *bias_h;  // [panels][columns]; bias_h only where the cell splits the shares
   } pass[Cell::passes];
   float *memory, *reset;   // [B][padded] by position
+  long depth_x, depth_h;   // words of a row of inputs and of states
+  const float *inputs, *weight_ih, *weight_hh;  // the layer's own, or as words
+  float* states;           // as words: [2][B][padded], the latest two steps by position
+  float* reset_words;      // [B][padded]
   float* peephole;         // [3][padded]
   float* zeros;            // a row of h0 where there is none
 
@@ -50,13 +54,24 @@ struct Forward : Job {
     f->peephole = m.take<float>(3 * f->padded);
     f->zeros = m.take<float>(l.hidden);
     if (!f->saved || !f->memory || !f->reset || !f->peephole || !f->zeros) return nullptr;
+    f->depth_x = words<Number>(l.input), f->depth_h = words<Number>(l.hidden);
+    f->inputs = l.x, f->weight_ih = l.weight_ih, f->weight_hh = l.weight_hh;
+    f->states = f->reset_words = f->reset;
+    if (Number::per_word > 1) {
+      f->inputs = m.take<float>(l.steps * l.batch * f->depth_x);
+      f->weight_ih = m.take<float>(Cell::gates * l.hidden * f->depth_x);
+      f->weight_hh = m.take<float>(Cell::gates * l.hidden * f->depth_h);
+      f->states = m.take<float>(2 * l.batch * f->padded);
+      f->reset_words = m.take<float>(Cell::passes > 1 ? l.batch * f->padded : 0);
+      if (!f->inputs || !f->weight_ih || !f->weight_hh || !f->states || !f->reset_words) return nullptr;
+    }
     for (int p = 0; p < Cell::passes; ++p) {
       Pass& s = f->pass[p];
       s.gates = {Cell::first[p], Cell::count[p], l.hidden};
       s.panel_groups = panel_groups(p);
       s.panels = up(f->groups, s.panel_groups);
-      s.x = m.take<float>(s.panels * l.input * columns(p));
-      s.h = m.take<float>(s.panels * l.hidden * columns(p));
+      s.x = m.take<float>(s.panels * f->depth_x * columns(p));
+      s.h = m.take<float>(s.panels * f->depth_h * columns(p));
       s.bias = m.take<float>(s.panels * columns(p));
       s.bias_h = m.take<float>(s.panels * columns(p));
       if (!s.x || !s.h || !s.bias || !s.bias_h) return nullptr;
@@ -65,6 +80,10 @@ struct Forward : Job {
   }
 
   void work(const Team& team) {
+    if constexpr (Number::per_word > 1) {
+      convert(team);
+      team.wait();
+    }
     pack(team);
     team.wait();
     if (team.index >= split.blocks * split.units) return;
@@ -82,12 +101,47 @@ struct Forward : Job {
     if (part == 0) finish(block);
   }
 
+  // What the products read, as words.
+  void convert(const Team& team) {
+    rows_to_words(inputs, layer.x, layer.steps * layer.batch, layer.input, depth_x, team);
+    rows_to_words(weight_ih, layer.weight_ih, Cell::gates * layer.hidden, layer.input, depth_x, team);
+    rows_to_words(weight_hh, layer.weight_hh, Cell::gates * layer.hidden, layer.hidden, depth_h, team);
+    const Range mine = share(layer.batch, team.index, team.size);
+    for (long i = mine.begin; i < mine.end; ++i)
+      for (long u = 0; u < layer.hidden; u += lanes) {
+        const int units = static_cast<int>(least(lanes, layer.hidden - u));
+        const float* from = layer.h0 ? layer.h0 + order.row[i] * layer.hidden + u : nullptr;
+        keep_words(states_at(i, -1) + u / Number::per_word, from ? load_part(from, units) : vec{});
+      }
+  }
+
+  static void rows_to_words(const float* out, const float* rows, long count, long size, long depth, const Team& team) {
+    const Range mine = share(count, team.index, team.size);
+    for (long i = mine.begin; i < mine.end; ++i) {
+      float row[2 * lanes];
+      for (long k = 0; k < size; k += lanes) {
+        const int n = static_cast<int>(least(lanes, size - k));
+        keep_words(row, load_part(rows + i * size + k, n));
+        memcpy(const_cast<float*>(out) + i * depth + k / Number::per_word, row, sizeof(float) * words<Number>(n));
+      }
+    }
+  }
+
+  static UNSPOOL_INLINE void keep_words(float* out, vec v) {
+    if constexpr (Number::per_word > 1) Number::neighbours(out, v);
+  }
+
+  // The words of the state after a step; those before the first lie at step -1.
+  float* states_at(long position, long step) const {
+    return states + (((step + 2) % 2) * layer.batch + position) * padded;
+  }
+
   void pack(const Team& team) {
     for (int p = 0; p < Cell::passes; ++p) {
       Pass& s = pass[p];
       const Range mine = share(s.panels, team.index, team.size);
-      pack_gates(s.x, layer.weight_ih, layer.input, s.gates, s.panel_groups, mine);
-      pack_gates(s.h, layer.weight_hh, layer.hidden, s.gates, s.panel_groups, mine);
+      pack_gates(s.x, weight_ih, depth_x, s.gates, s.panel_groups, mine);
+      pack_gates(s.h, weight_hh, depth_h, s.gates, s.panel_groups, mine);
       for (long i = mine.begin * columns(p); i < mine.end * columns(p); ++i) {
         const long row = i < s.gates.width() ? s.gates.row(i) : -1;
         const float a = row < 0 || !layer.bias_ih ? 0 : layer.bias_ih[row];
@@ -125,21 +179,24 @@ struct Forward : Job {
     const long begin = order.start[block], end = begin + alive;
     float sums[most * vectors * lanes], shares[Cell::split ? most * vectors * lanes : 1];
     for (long panel = mine.begin; panel < mine.end; ++panel) {
-      const float* wx = s.x + panel * layer.input * columns(P);
-      const float* wh = s.h + panel * layer.hidden * columns(P);
+      const float* wx = s.x + panel * depth_x * columns(P);
+      const float* wh = s.h + panel * depth_h * columns(P);
       for (long first = begin; first < end;) {
         const int rows = next_rows<vectors>(end - first);
         const float *x[most], *h[most];
         for (int i = 0; i < rows; ++i) {
-          x[i] = layer.x + order.place(first + i, step) * layer.input;
-          h[i] = P == 0 ? before(first + i, step) : reset + (first + i) * padded;
+          x[i] = inputs + order.place(first + i, step) * depth_x;
+          h[i] = P > 0                  ? reset_words + (first + i) * padded
+                 : Number::per_word > 1 ? states_at(first + i, step - 1)
+                                        : before(first + i, step);
         }
-        product<vectors>(rows, Pointers{x}, layer.input, wx, sums, columns(P), Start::row, s.bias + panel * columns(P));
+        product<Number, vectors>(rows, Pointers{x}, depth_x, wx, sums, columns(P), Start::row,
+                                 s.bias + panel * columns(P));
         if (Cell::split)
-          product<vectors>(rows, Pointers{h}, layer.hidden, wh, shares, columns(P), Start::row,
-                           s.bias_h + panel * columns(P));
+          product<Number, vectors>(rows, Pointers{h}, depth_h, wh, shares, columns(P), Start::row,
+                                   s.bias_h + panel * columns(P));
         else
-          product<vectors>(rows, Pointers{h}, layer.hidden, wh, sums, columns(P), Start::out);
+          product<Number, vectors>(rows, Pointers{h}, depth_h, wh, sums, columns(P), Start::out);
         for (int i = 0; i < rows; ++i)
           point<P>(first + i, step, panel, sums + i * columns(P), shares + (Cell::split ? i * columns(P) : 0));
         first += rows;
@@ -163,8 +220,14 @@ struct Forward : Job {
                         padded,
                         saved_at(position, step) + group * Cell::saved * lanes,
                         reset + (Cell::passes > 1 ? position * padded + unit : 0)};
-      if constexpr (P + 1 < Cell::passes) Cell::forward_reset(at);
-      else store_part(out + unit, Cell::forward(at), units);
+      if constexpr (P + 1 < Cell::passes) {
+        Cell::forward_reset(at);
+        keep_words(reset_words + position * padded + unit / Number::per_word, load(at.reset));
+      } else {
+        const vec h = Cell::forward(at);
+        store_part(out + unit, h, units);
+        keep_words(states_at(position, step) + unit / Number::per_word, h);
+      }
     }
   }
 

@@ -1,24 +1,11 @@
 // The kernels of one instruction set; this file is compiled once for each.
 #include "backward.h"
 #include "forward.h"
+#include "generate.h"
+#include "limits.h"
 
 namespace unspool::UNSPOOL_ISA {
 namespace {
-
-// Calls `use` with the cell of a layer; gives `otherwise` for one that is not known.
-template <class Result, class Use>
-Result with_cell(int cell, Result otherwise, Use use) {
-  switch (cell) {
-    case UNSPOOL_RNN_TANH: return use(Rnn<Function::tanh>());
-    case UNSPOOL_RNN_RELU: return use(Rnn<Function::relu>());
-    case UNSPOOL_RNN_SIGMOID: return use(Rnn<Function::sigmoid>());
-    case UNSPOOL_LSTM: return use(Lstm<false>());
-    case UNSPOOL_LSTM_PEEPHOLE: return use(Lstm<true>());
-    case UNSPOOL_GRU_AFTER: return use(GruAfter());
-    case UNSPOOL_GRU_BEFORE: return use(GruBefore());
-    default: return otherwise;
-  }
-}
 
 long saved_size(const unspool_layer& l) {
   return with_cell(l.cell, -1L, [&](auto cell) {
@@ -38,9 +25,12 @@ Job* prepare_backward(const unspool_layer& l, const unspool_gradients& g, Memory
   });
 }
 
+long network_bytes(const Network& network) { return static_cast<const PackedNetwork&>(network).bytes; }
+
 #define UNSPOOL_TEXT_(x) #x
 #define UNSPOOL_TEXT(x) UNSPOOL_TEXT_(x)
-const Kernels table = {UNSPOOL_TEXT(UNSPOOL_ISA), saved_size, prepare_forward, prepare_backward};
+const Kernels table = {UNSPOOL_TEXT(UNSPOOL_ISA), saved_size, prepare_forward, prepare_backward, multiply_add, read_all,
+                       pack_network, network_bytes, Generation::prepare};
 
 }  // namespace
 

@@ -32,16 +32,38 @@ struct Job {
   void (*run)(Job*, const Team&);
 };
 
+// The packed weights of a plan; what is in it each instruction set knows for itself.
+struct Network;
+
 // A table of functions for each instruction set.
 struct Kernels {
   const char* name;
   long (*saved_size)(const unspool_layer&);
   Job* (*prepare_forward)(const unspool_layer&, float* y, float* hn, float* cn, float* saved, Memory);
   Job* (*prepare_backward)(const unspool_layer&, const unspool_gradients&, Memory);
+  double (*multiply_add)(long rounds, float* out);  // limits.h
+  void (*read_all)(const float* data, long count, float* out);
+  // `dot`: this processor multiplies bytes (AVX512-VNNI).
+  Network* (*pack_network)(const unspool_plan&, bool dot, Memory);
+  long (*network_bytes)(const Network&);
+  // With `ids` one step is made and nothing is chosen.
+  Job* (*prepare_generation)(const Network&, const unspool_generation&, const int64_t* ids, Memory);
 };
+
+// The same with bfloat16 factors: AVX-512 only, and what is saved lies as there.
+struct BrainKernels {
+  Job* (*prepare_forward)(const unspool_layer&, float* y, float* hn, float* cn, float* saved, Memory);
+  Job* (*prepare_backward)(const unspool_layer&, const unspool_gradients&, Memory);
+};
+
+// The one that is used.
+const Kernels& current_kernels();
 
 namespace avx512 {
 const Kernels* kernels();
+}
+namespace avx512_bf16 {
+const BrainKernels* brain_kernels();
 }
 namespace avx2 {
 const Kernels* kernels();

@@ -77,28 +77,54 @@ struct Order {
 };
 
 // How the threads share the work. By sequences: none waits for another. By units, where there are few sequences: all
-// meet after each product, and no thread is left over.
+// meet after each product, but each reads its own part of the weights only, which may then stay in its cache. No thread
+// is left over.
 struct Split {
   int blocks, units;
 
   static Split of(const unspool_layer& l, int threads) {
     if (threads <= 1) return {1, 1};
-    if (l.batch >= 4L * threads) return {threads, 1};
-    if (l.hidden >= 2L * wide * threads) return {1, threads};
+    if (l.batch >= 12L * threads) return {threads, 1};
+    if (l.hidden >= 1L * wide * threads) return {1, threads};
     return {static_cast<int>(least(l.batch, threads)), 1};
   }
 };
 
+// A square of vectors on its side: swaps its blocks off the diagonal, at every scale.
+UNSPOOL_INLINE void transpose(vec (&square)[lanes]) {
+#pragma GCC unroll 4
+  for (int half = lanes / 2; half > 0; half /= 2) {
+    ivec low, high;
+    for (int e = 0; e < lanes; ++e) {
+      low[e] = e & half ? lanes + e - half : e;
+      high[e] = e & half ? lanes + e : e + half;
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; ++i) {
+      if (i & half) continue;
+      const vec a = square[i], b = square[i + half];
+      square[i] = __builtin_shuffle(a, b, low);
+      square[i + half] = __builtin_shuffle(a, b, high);
+    }
+  }
+}
+
 // out [depth][columns]: column c is the row at rows[c], depth floats of it; NULL gives zeros.
 inline void pack_columns(float* out, long depth, int columns, const float* const* rows) {
-  for (long k0 = 0; k0 < depth; k0 += 16) {  // blocks of 16 stay in the nearest cache
-    const long k1 = least(depth, k0 + 16);
-    for (int c = 0; c < columns; ++c) {
-      if (rows[c])
-        for (long k = k0; k < k1; ++k) out[k * columns + c] = rows[c][k];
-      else
-        for (long k = k0; k < k1; ++k) out[k * columns + c] = 0;
+  for (int c = 0; c < columns; c += lanes) {
+    bool whole = true;
+    for (int i = 0; i < lanes; ++i) whole &= rows[c + i] != nullptr;
+    long k = 0;
+    for (; whole && k + lanes <= depth; k += lanes) {
+      vec square[lanes];
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) square[i] = load(rows[c + i] + k);
+      transpose(square);
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) store(out + (k + i) * columns + c, square[i]);
     }
+    for (; k < depth; ++k)
+      for (int i = 0; i < lanes; ++i) out[k * columns + c + i] = rows[c + i] ? rows[c + i][k] : 0;
   }
 }
 
@@ -139,13 +165,29 @@ inline void pack_gates(float* out, const float* weight, long depth, Gates gates,
   }
 }
 
-// Weights as a right operand for what flows back: panels [gates.width()][wide] of `columns` columns.
+// `per_word` rows as one, at row[0], row[1].
+template <class Number>
+inline void pack_rows(float* out, const float* const* row, long n) {
+  pack_row(out, row[0], n);
+  if constexpr (Number::per_word == 2) {
+    float second[wide];
+    pack_row(second, row[1], n);
+    for (int v = 0; v < 4; ++v) store(out + v * lanes, Number::couple(load(out + v * lanes), load(second + v * lanes)));
+  }
+}
+
+// Weights as a right operand for what flows back: panels [words of gates.width()][wide] of `columns` columns.
+template <class Number>
 inline void pack_transposed(float* out, const float* weight, long columns, Gates gates, Range panels) {
+  const long depth = words<Number>(gates.width());
   for (long p = panels.begin; p < panels.end; ++p)
-    for (long k = 0; k < gates.width(); ++k) {
-      const long row = gates.row(k);
-      pack_row(out + (p * gates.width() + k) * wide, row < 0 ? nullptr : weight + row * columns + p * wide,
-               columns - p * wide);
+    for (long k = 0; k < depth; ++k) {
+      const float* rows[Number::per_word];
+      for (int j = 0; j < Number::per_word; ++j) {
+        const long row = gates.row(k * Number::per_word + j);
+        rows[j] = row < 0 ? nullptr : weight + row * columns + p * wide;
+      }
+      pack_rows<Number>(out + (p * depth + k) * wide, rows, columns - p * wide);
     }
 }
 

@@ -1,7 +1,7 @@
 // The one inner loop: a few rows times a panel of a packed matrix, all sums in registers.
 #pragma once
 
-#include "vector.h"
+#include "numbers.h"
 
 namespace unspool::UNSPOOL_ISA {
 
@@ -38,8 +38,9 @@ struct Reader<Rows, Packed> {
 // What the sums begin with: 0, a row that is the same for all (a bias), or what `out` holds.
 enum class Start { zero, row, out };
 
-// out[i][v] = start + sum_k left[i][k] panel[k][v], panel [depth][Vectors * lanes], rows of out `stride` apart.
-template <int Rows, int Vectors, class Left>
+// out[i][v] = start + sum_k left[i][k] panel[k][v], panel [depth][Vectors * lanes], rows of out `stride` apart. With pairs
+// for numbers, depth counts the words.
+template <class Number, int Rows, int Vectors, class Left>
 UNSPOOL_INLINE void tile(Left left, long depth, const float* panel, float* out, long stride, Start start,
                          const float* first) {
   constexpr int chains = Rows * Vectors < 8 ? 2 : 1;  // too few sums would wait for each other's additions
@@ -65,13 +66,14 @@ UNSPOOL_INLINE void tile(Left left, long depth, const float* panel, float* out, 
       for (int i = 0; i < Rows; ++i) {
         const vec a = rows.at(i, k + c);
 #pragma GCC unroll 4
-        for (int v = 0; v < Vectors; ++v) sum[c][i][v] += a * right[v];
+        for (int v = 0; v < Vectors; ++v) sum[c][i][v] = Number::multiply_add(sum[c][i][v], a, right[v]);
       }
     }
   }
   for (; k < depth; ++k)
     for (int i = 0; i < Rows; ++i)
-      for (int v = 0; v < Vectors; ++v) sum[0][i][v] += rows.at(i, k) * load(panel + k * Vectors * lanes + v * lanes);
+      for (int v = 0; v < Vectors; ++v)
+        sum[0][i][v] = Number::multiply_add(sum[0][i][v], rows.at(i, k), load(panel + k * Vectors * lanes + v * lanes));
 #pragma GCC unroll 8
   for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 4
@@ -82,12 +84,12 @@ UNSPOOL_INLINE void tile(Left left, long depth, const float* panel, float* out, 
 }
 
 // The same for a number of rows that is known at run time only, at most tile_rows<Vectors>.
-template <int Vectors, int Rows = tile_rows<Vectors>, class Left>
+template <class Number, int Vectors, int Rows = tile_rows<Vectors>, class Left>
 inline void product(int rows, Left left, long depth, const float* panel, float* out, long stride, Start start,
                     const float* first = nullptr) {
   if constexpr (Rows > 1)
-    if (rows < Rows) return product<Vectors, Rows - 1>(rows, left, depth, panel, out, stride, start, first);
-  tile<Rows, Vectors>(left, depth, panel, out, stride, start, first ? first : out);
+    if (rows < Rows) return product<Number, Vectors, Rows - 1>(rows, left, depth, panel, out, stride, start, first);
+  tile<Number, Rows, Vectors>(left, depth, panel, out, stride, start, first ? first : out);
 }
 
 // How many rows the next tile takes of those that are left: as equal as can be, never 6, 6, 6 and then 1.

@@ -11,31 +11,41 @@ namespace unspool::UNSPOOL_ISA {
 constexpr int tall = tile_rows<4>;  // columns of a block of deltas
 
 // The right operand: rows of `size` floats each.
+template <class Number>
 struct Factors {
   long size, panels;
-  float* packed;  // [panels][entries][wide]
+  float* packed;  // [panels][words of entries][wide]
 
   bool lay(long columns, long most, Memory m) {
     size = columns, panels = up(columns, wide);
-    packed = m.take<float>(panels * most * wide);
+    packed = m.take<float>(panels * words<Number>(most) * wide);
     return packed != nullptr;
   }
 
-  // rows[e] is entry e of `entries`; the caller's part of them is packed.
-  void pack(const float* const* rows, long entries, Range mine) {
+  // rows[e] is entry e of `entries`; the caller's part of their words is packed.
+  void pack(const float* const* rows, long entries, const Team& team) {
+    const long depth = words<Number>(entries);
+    const Range mine = share(depth, team.index, team.size);
     for (long p = 0; p < panels; ++p)
-      for (long e = mine.begin; e < mine.end; ++e)
-        pack_row(packed + (p * entries + e) * wide, rows[e] + p * wide, size - p * wide);
+      for (long k = mine.begin; k < mine.end; ++k) {
+        const float* some[Number::per_word];
+        for (int j = 0; j < Number::per_word; ++j) {
+          const long e = k * Number::per_word + j;
+          some[j] = e < entries ? rows[e] + p * wide : nullptr;
+        }
+        pack_rows<Number>(packed + (p * depth + k) * wide, some, size - p * wide);
+      }
   }
 };
 
 // One sum of outer products, sum_e delta[e] factor[e]^T, kept in tiles [blocks][panels][tall][wide].
+template <class Number>
 struct Outer {
-  const Factors* factors;
+  const Factors<Number>* factors;
   float* sums;
   float* gradient;  // the weight's gradient, [G*H][factors->size]
 
-  bool lay(const Factors* f, float* out, Gates gates, Memory m) {
+  bool lay(const Factors<Number>* f, float* out, Gates gates, Memory m) {
     factors = f, gradient = out;
     sums = m.take<float>(up(gates.width(), tall) * f->panels * tall * wide);
     return sums != nullptr;
@@ -43,21 +53,24 @@ struct Outer {
 };
 
 // The deltas of some gates over a chunk, and the sums that they enter: with the inputs, with the states, or both.
+template <class Number>
 struct Deltas {
   Gates gates;
-  long width;
-  float* values;  // [slots][B][width], by slot and position
-  float* blocks;  // [up(width, tall)][entries][tall], packed for the product
-  float* bias;    // [threads][width], each thread its own sum
-  Outer outer[2];
+  long width, depth;  // numbers of a row, and the words that hold them
+  float* values;      // [slots][B][width], by slot and position
+  float* flowing;     // [slots][B][depth], the same as words, for products with the weights
+  float* blocks;      // [up(width, tall)][words of entries][tall], packed for the product
+  float* bias;        // [threads][width], each thread its own sum
+  Outer<Number> outer[2];
   int outers;
 
   bool lay(Gates g, long rows, long most, int threads, Memory m) {
-    gates = g, width = g.width(), outers = 0;
+    gates = g, width = g.width(), depth = words<Number>(width), outers = 0;
     values = m.take<float>(rows * width);
-    blocks = m.take<float>(up(width, tall) * most * tall);
+    flowing = Number::per_word == 1 ? values : m.take<float>(rows * depth);
+    blocks = m.take<float>(up(width, tall) * words<Number>(most) * tall);
     bias = m.take<float>(threads * width);
-    return values && blocks && bias;
+    return values && flowing && blocks && bias;
   }
 
   long count() const { return up(width, tall); }
@@ -69,26 +82,38 @@ struct Deltas {
   // Adds a chunk: index[e] says which row of `values` belongs to entry e.
   void add(const long* index, long entries, bool first, const Team& team) {
     const Range mine = share(count(), team.index, team.size);
-    for (long b = mine.begin; b < mine.end; ++b) {
-      const long rows = least(tall, width - b * tall);
-      float* out = blocks + b * entries * tall;
-      for (long e = 0; e < entries; ++e)
-        memcpy(out + e * rows, values + index[e] * width + b * tall, sizeof(float) * rows);
-    }
+    const long steps = words<Number>(entries);
+    for (long b = mine.begin; b < mine.end; ++b) pack_block(b, index, entries);
     for (int o = 0; o < outers; ++o)
       for (long p = 0; p < outer[o].factors->panels; ++p)  // a panel stays in the second cache for all blocks
         for (long b = mine.begin; b < mine.end; ++b)
-          product<4>(static_cast<int>(least(tall, width - b * tall)), Packed{blocks + b * entries * tall}, entries,
-                     outer[o].factors->packed + p * entries * wide,
-                     outer[o].sums + (b * outer[o].factors->panels + p) * tall * wide, wide,
-                     first ? Start::zero : Start::out);
+          product<Number, 4>(static_cast<int>(least(tall, width - b * tall)), Packed{blocks + b * steps * tall}, steps,
+                             outer[o].factors->packed + p * steps * wide,
+                             outer[o].sums + (b * outer[o].factors->panels + p) * tall * wide, wide,
+                             first ? Start::zero : Start::out);
+  }
+
+  void pack_block(long b, const long* index, long entries) {
+    const long rows = least(tall, width - b * tall);
+    float* out = blocks + b * words<Number>(entries) * tall;
+    if constexpr (Number::per_word == 1) {
+      for (long e = 0; e < entries; ++e)
+        memcpy(out + e * rows, values + index[e] * width + b * tall, sizeof(float) * rows);
+    } else {
+      for (long e = 0; e < entries; e += 2, out += rows) {
+        const float* one = values + index[e] * width + b * tall;
+        const float* two = values + index[e + 1 < entries ? e + 1 : e] * width + b * tall;
+        const vec second = e + 1 < entries ? load_part(two, static_cast<int>(rows)) : vec{};
+        store_part(out, Number::couple(load_part(one, static_cast<int>(rows)), second), static_cast<int>(rows));
+      }
+    }
   }
 
   // Writes the finished sums of this thread's blocks, zeros where there was no chunk at all.
   void finish(bool any, const Team& team) {
     const Range mine = share(count(), team.index, team.size);
     for (int o = 0; o < outers; ++o) {
-      const Factors& f = *outer[o].factors;
+      const Factors<Number>& f = *outer[o].factors;
       for (long i = mine.begin * tall; i < least(mine.end * tall, width); ++i) {
         const long row = gates.row(i);
         if (row < 0) continue;

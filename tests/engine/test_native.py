@@ -32,9 +32,14 @@ def test_the_operator_keeps_torchs_rules(cell: str) -> None:
     c = torch.randn(3, 5, requires_grad=True) if cell.startswith("lstm") else None
     peephole = torch.randn(3, 5, requires_grad=True) if cell == "lstm_peephole" else None
     h = torch.randn(3, 5, requires_grad=True)
-    arguments = (cell, False, X.clone().requires_grad_(), h, c, *weights, peephole, None, True)
+    arguments = (cell, False, X.clone().requires_grad_(), h, c, *weights, peephole, None, False, True)
     opcheck(torch.ops.unspool.sequence.default, arguments)
-    ragged = (*arguments[:-2], torch.tensor([12, 0, 7]), True)  # beyond the lengths `saved` is whatever was there
+    ragged = (
+        *arguments[:-3],
+        torch.tensor([12, 0, 7]),
+        False,
+        True,
+    )  # beyond the lengths `saved` is whatever was there
     opcheck(torch.ops.unspool.sequence.default, ragged, test_utils=("test_schema", "test_faketensor"))
 
 

@@ -25,7 +25,7 @@ from tests.laws.cases import (
 )
 from unspool.cells import GRU, LSTM, Elman
 from unspool.engine import fused, kernels, native, run, unroll
-from unspool.engine.library import ISAS, isa
+from unspool.engine.library import ISAS, has_bfloat16, isa
 from unspool.errors import SpecError
 
 NATIVE = [
@@ -199,3 +199,22 @@ def test_strided_inputs_and_states_are_welcome(case: Case, generator: torch.Gene
     )
     ours, theirs = run(cell, x, start), unroll(cell, x, start)
     assert_close([ours.output, *live_leaves(ours.state)], [theirs.output, *live_leaves(theirs.state)], 1e-5)
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="this processor has no bfloat16 products")
+@ways
+@each(
+    [case for case in (*FUSED[:4], *NATIVE[:3]) if case.name != "elman-relu"]
+)  # whose slope jumps where a sum is near 0
+def test_bfloat16_factors_lose_a_hundredth_at_most(case: Case, reverse: bool, generator: torch.Generator) -> None:
+    for sizes, shape in (((37, 50), (9, 7, None)), ((16, 33), (6, 14, [6, 0, 2, 5, 6, 1, 1, 3, 6, 6, 6, 2, 4, 5]))):
+        small: Any = case.make()
+        options = {name: getattr(small, name) for name in ("nonlinearity", "peephole", "reset") if hasattr(small, name)}
+        cell: Any = type(small)(*sizes, **options)
+        truth = results(unroll, cell, shape, reverse, torch.float32)
+        cell.precision = "bf16"
+        for ours, true in zip(results(native.run, cell, shape, reverse, torch.float32), truth, strict=True):
+            largest = float(true.detach().abs().max())
+            error = float((ours.detach() - true.detach()).abs().max())
+            assert error <= 0.01 * largest
+        assert error > 0

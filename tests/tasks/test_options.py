@@ -53,6 +53,7 @@ BESIDE: dict[str, tuple[dict[str, Any], Any]] = {
 }
 ELSEWHERE = {  # options that change no weight: the test that shows what they do
     "patience": "tests/training/test_stopping.py",
+    "precision": "tests/laws/test_kernels.py",  # where the processor has bfloat16 products
     "unknown": "test_unknown",
     "corpus": "test_corpus",
     "recompute": "test_recompute",

@@ -2,12 +2,11 @@ from __future__ import annotations
 
 from itertools import islice
 
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from unspool.data.vocabulary import ByteVocabulary, CharVocabulary
-from unspool.decode import Step
+from unspool.engine.generator import Chosen
 from unspool.tasks.pieces import Piece, pieces, without
 
 PARTS = st.lists(st.text("aab€", max_size=3), max_size=12)
@@ -53,9 +52,9 @@ def test_a_stop_text_leaves_no_half_character_behind(text: str, stop: str) -> No
     assert bytes(piece.id for piece in found) == text.partition(stop)[0].encode()
 
 
-def steps(texts: list[str], vocabulary: CharVocabulary) -> list[Step]:
-    ids = torch.tensor([vocabulary.encode(text).tolist() for text in texts])  # [N, T]
-    return [Step(row, torch.zeros(len(texts), dtype=torch.float64)) for row in ids.t()]
+def steps(texts: list[str], vocabulary: CharVocabulary) -> list[Chosen]:
+    ids = [vocabulary.encode(text).tolist() for text in texts]  # [N, T]
+    return [Chosen(list(row), [0.0] * len(texts)) for row in zip(*ids, strict=True)]
 
 
 def test_rows_read_at_their_own_pace() -> None:

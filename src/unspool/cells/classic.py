@@ -25,6 +25,8 @@ class ClassicCell(Cell):
     """
 
     gates: ClassVar[tuple[str, ...]]
+    precision = "float32"
+    """What a kernel may round the factors of its products to: float32 (nothing), or bf16, summed in float32."""
 
     def __init__(self, input_size: int, hidden_size: int, *, recurrent_dropout: float = 0.0) -> None:
         super().__init__(input_size, hidden_size, recurrent_dropout=recurrent_dropout)

@@ -36,6 +36,8 @@ class Writing:
     """Write the bytes of a byte model as they come, valid UTF-8 or not."""
     unknown: Literal["fail", "skip", "replace"] | None = None
     """What to do with characters of the prompt that the model does not know."""
+    weights: Literal["f32", "bf16", "int8"] = "f32"
+    """Compute with float32 weights, or with bfloat16 or bytes, which are faster and a little off."""
 
 
 def sample(
@@ -67,7 +69,8 @@ def sample(
         raise SpecError("--length 0 writes one sample without end to standard output; give a length for the rest")
     machine.apply()
     model = language_model(run, machine.device, writing.unknown)
-    options: dict[str, Any] = {"seed": writing.seed, "stop": writing.stop, "raw": writing.raw, **asdict(sampling)}
+    options: dict[str, Any] = {name: getattr(writing, name) for name in ("seed", "stop", "raw", "weights")}
+    options |= asdict(sampling)
     head = writing.prompt if writing.echo else ""
     raw = writing.raw and model.options.unit == "byte"
     if count == 1 and not json and output is None:

@@ -153,8 +153,11 @@ def build_stack(
     nonlinearity: str = "tanh",
     reset: str = "after",
     recompute: bool = False,
+    precision: str = "float32",
 ) -> Stack:
     """A stack of `layers` equal layers of "rnn", "lstm" or "gru", with the options of cell and stack."""
+    if precision not in ("float32", "bf16"):
+        raise SpecError(f"precision must be float32 or bf16, got {precision!r}; choose one of them")
     if cell not in CELLS:
         raise SpecError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}; choose one of them")
     if layers < 1:
@@ -171,7 +174,9 @@ def build_stack(
             raise SpecError(f"{name} is an option of the cell {owner!r}, got it for {cell!r}; leave it out")
 
     def recurrent(size: int) -> Recurrent:
-        return Recurrent(CELLS[cell](size, hidden_size, **options), recompute=recompute)
+        made: Any = CELLS[cell](size, hidden_size, **options)
+        made.precision = precision
+        return Recurrent(made, recompute=recompute)
 
     stack: list[Layer] = []
     size = input_size

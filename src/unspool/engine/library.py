@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sysconfig
-from ctypes import POINTER, Structure, c_char_p, c_int, c_int32, c_int64, c_void_p
+from ctypes import POINTER, Structure, c_char_p, c_double, c_int, c_int32, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -32,6 +32,7 @@ class Layer(Structure):
         *((name, c_void_p) for name in ("lengths", "x", "h0", "c0")),
         *((name, c_void_p) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "peephole")),
         ("threads", c_int32),
+        ("bfloat16", c_int32),
     )
 
 
@@ -61,6 +62,9 @@ def library() -> ctypes.CDLL | None:
     native.unspool_isa.restype = native.unspool_best_isa.restype = c_char_p
     native.unspool_use_isa.argtypes = [c_char_p]
     native.unspool_use_isa.restype = c_int
+    native.unspool_peak_operations.restype = native.unspool_peak_bandwidth.restype = c_double
+    native.unspool_peak_operations.argtypes = [c_int]
+    native.unspool_peak_bandwidth.argtypes = [c_int, c_int64]
     native.unspool_use_openmp.argtypes = [c_void_p] * 3
     _share_threads(native)
     return native
@@ -98,6 +102,17 @@ def isa() -> str:
     return name
 
 
+@cache
+def _bfloat16(_: str) -> bool:
+    native = library()
+    return native is not None and bool(native.unspool_has_bfloat16())
+
+
+def has_bfloat16() -> bool:
+    """Whether the native kernels can multiply in bfloat16, with the instructions in use."""
+    return library() is not None and _bfloat16(isa())
+
+
 def check(status: int) -> None:
     """Raise for what a function of the library returned."""
     if status == NO_MEMORY:
@@ -107,7 +122,12 @@ def check(status: int) -> None:
 
 
 def _path() -> Path | None:
-    """An editable installation keeps the library beside its other files, not in the source tree."""
+    """An editable installation keeps the library beside its other files, not in the source tree.
+
+    UNSPOOL_NATIVE_LIBRARY, for tests: another build of the library.
+    """
+    if other := os.environ.get("UNSPOOL_NATIVE_LIBRARY"):
+        return Path(other)
     package = Path(__file__).parents[1]
     folders = [package, *(Path(sysconfig.get_path(key)) / "unspool" for key in ("platlib", "purelib"))]
     return next((folder / name for folder in folders for name in NAMES if (folder / name).is_file()), None)

@@ -15,7 +15,7 @@ from unspool.cells.gru import GRU, GRUState
 from unspool.cells.lstm import LSTM, LSTMState
 from unspool.engine import operators
 from unspool.engine.checks import Lengths, check_input, check_lengths, check_state
-from unspool.engine.library import ISAS, absence, asked, isa, library
+from unspool.engine.library import ISAS, absence, asked, has_bfloat16, isa, library
 from unspool.engine.unroll import Unrolled
 
 BUILT = library() is not None
@@ -78,8 +78,12 @@ def _small(name: str, x: Tensor, others: Sequence[Tensor | None]) -> str | None:
     return f"for {steps} steps of so small a layer torch is as fast"
 
 
-def merit(_: Any, x: Tensor) -> str:
+def merit(cell: Any, x: Tensor) -> str:
     """What this kernel is, for this call."""
+    if getattr(cell, "precision", "float32") == "bf16":
+        if has_bfloat16():
+            return f"unspool's C++ kernel in bfloat16, summed in float32, with {isa()}"
+        return f"unspool's C++ kernel in float32 with {isa()}, for this processor has no bfloat16 products"
     return f"unspool's C++ kernel in float32 with {isa()}"
 
 
@@ -107,7 +111,7 @@ def run(
         if cell.peephole:
             peephole = torch.stack([cell.weight_peephole_i, cell.weight_peephole_f, cell.weight_peephole_o])
     weights = (cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh, peephole)
-    y, h, c = sequence(_name(cell), x, state.h, c, *weights, lengths=spans, reverse=reverse)
+    y, h, c = sequence(_name(cell), x, state.h, c, *weights, lengths=spans, reverse=reverse, precision=cell.precision)
     after = LSTMState(h, c) if isinstance(cell, LSTM) else GRUState(h) if isinstance(cell, GRU) else ElmanState(h)
     return Unrolled(y, after, {})
 
@@ -125,16 +129,18 @@ def sequence(
     *,
     lengths: list[int] | Tensor | None = None,
     reverse: bool = False,
+    precision: str = "float32",
 ) -> tuple[Tensor, Tensor, Tensor]:
     """One layer in one direction: x [T, B, I] -> y [T, B, H], h_n [B, H] and c_n [B, H] (empty without a memory).
 
-    `name` is one of `operators.CELLS`; y is 0 beyond the lengths.
+    `name` is one of `operators.CELLS`; y is 0 beyond the lengths. With precision "bf16" the factors of all matrix
+    products, forward and backward, are rounded to bfloat16 and summed in float32, where the processor can do that.
     """
     isa()  # the one that UNSPOOL_KERNELS asks for
     spans = None if lengths is None else torch.as_tensor(lengths, dtype=torch.int64)
     tensors = (x, h, c, weight_ih, weight_hh, bias_ih, bias_hh, peephole)
     save = torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
-    y, hn, cn, _ = operators.sequence(name, reverse, *tensors, spans, save)
+    y, hn, cn, _ = operators.sequence(name, reverse, *tensors, spans, precision == "bf16" and has_bfloat16(), save)
     return y, hn, cn
 
 

@@ -6,6 +6,7 @@ derivatives of derivatives go through the loop.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ctypes import byref
 from typing import Any
 
@@ -22,7 +23,7 @@ CELLS = ("rnn_tanh", "rnn_relu", "rnn_sigmoid", "lstm", "lstm_peephole", "gru_af
 _LIBRARY = Library("unspool", "DEF")  # type: ignore[no-untyped-call]
 _LAYER = (
     "str cell, bool reverse, Tensor x, Tensor h0, Tensor? c0, Tensor weight_ih, Tensor weight_hh, "
-    "Tensor? bias_ih, Tensor? bias_hh, Tensor? peephole, Tensor? lengths"
+    "Tensor? bias_ih, Tensor? bias_hh, Tensor? peephole, Tensor? lengths, bool bfloat16"
 )
 _LIBRARY.define(f"sequence({_LAYER}, bool save) -> (Tensor y, Tensor hn, Tensor cn, Tensor saved)")  # type: ignore[no-untyped-call]
 _LIBRARY.define(  # type: ignore[no-untyped-call]
@@ -32,7 +33,7 @@ _LIBRARY.define(  # type: ignore[no-untyped-call]
 )
 
 
-def _layer(cell: str, reverse: bool, *tensors: Tensor | None) -> Layer:
+def _layer(cell: str, reverse: bool, tensors: Sequence[Tensor | None], bfloat16: bool) -> Layer:
     """The C structure; the tensors must outlive it."""
     x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, peephole, lengths = (
         None if tensor is None else tensor.data_ptr() for tensor in tensors
@@ -43,7 +44,7 @@ def _layer(cell: str, reverse: bool, *tensors: Tensor | None) -> Layer:
     steps, batch, size = first.shape
     return Layer(
         *(CELLS.index(cell), reverse, steps, batch, size, second.shape[1], lengths, x, h0, c0),
-        *(weight_ih, weight_hh, bias_ih, bias_hh, peephole, torch.get_num_threads()),
+        *(weight_ih, weight_hh, bias_ih, bias_hh, peephole, torch.get_num_threads(), bfloat16),
     )
 
 
@@ -52,13 +53,13 @@ def _dense(*tensors: Tensor | None) -> list[Tensor | None]:
 
 
 def _sequence(cell: str, reverse: bool, *given: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    *given_tensors, save = given
+    *given_tensors, bfloat16, save = given
     tensors = _dense(*given_tensors)
     x, h0, lengths = tensors[0], tensors[1], tensors[8]
     assert x is not None and h0 is not None
     native = library()
     assert native is not None
-    layer = _layer(cell, reverse, *tensors)
+    layer = _layer(cell, reverse, tensors, bfloat16)
     shape = (*x.shape[:2], h0.shape[1])
     y = x.new_empty(shape) if lengths is None else x.new_zeros(shape)  # 0 beyond the lengths
     hn, cn = torch.empty_like(h0), torch.empty_like(h0) if cell.startswith("lstm") else h0.new_empty(0)
@@ -69,13 +70,13 @@ def _sequence(cell: str, reverse: bool, *given: Any) -> tuple[Tensor, Tensor, Te
 
 
 def _sequence_backward(cell: str, reverse: bool, *given: Any) -> tuple[Tensor, ...]:
-    *given_tensors, want_x = given
-    tensors = _dense(*given_tensors)
-    x, h0, _, weight_ih, weight_hh, _, _, peephole, lengths = tensors[:9]
+    tensors, bfloat16 = _dense(*given[:9]), given[9]
+    read, want_x = _dense(*given[10:-1]), given[-1]
+    x, h0, _, weight_ih, weight_hh, _, _, peephole, lengths = tensors
     assert x is not None and h0 is not None and weight_ih is not None and weight_hh is not None
     native = library()
     assert native is not None
-    layer = _layer(cell, reverse, *tensors[:9])
+    layer = _layer(cell, reverse, tensors, bfloat16)
     dx = x.new_empty(0) if not want_x else torch.empty_like(x) if lengths is None else torch.zeros_like(x)
     rows = weight_ih.shape[0]
     results = (
@@ -88,11 +89,11 @@ def _sequence_backward(cell: str, reverse: bool, *given: Any) -> tuple[Tensor, .
         weight_ih.new_empty(rows),
         weight_ih.new_empty(0) if peephole is None else torch.empty_like(peephole),
     )
-    read = [None if tensor is None else tensor.data_ptr() for tensor in tensors[9:]]
+    pointers = [None if tensor is None else tensor.data_ptr() for tensor in read]
     write = [tensor.data_ptr() for tensor in results]
     if not want_x:
         write[0] = None  # type: ignore[call-overload]
-    check(native.unspool_backward(byref(layer), byref(Gradients(*read, *write))))
+    check(native.unspool_backward(byref(layer), byref(Gradients(*pointers, *write))))
     return results
 
 
@@ -133,9 +134,9 @@ def _saved_size(cell: str, x: Tensor, h0: Tensor) -> Any:
 
 
 def _setup(ctx: Any, inputs: Any, output: Any) -> None:
-    cell, reverse, *tensors, _ = inputs
+    cell, reverse, *tensors, bfloat16, _ = inputs
     y, _, _, saved = output
-    ctx.cell, ctx.reverse = cell, reverse
+    ctx.cell, ctx.reverse, ctx.bfloat16 = cell, reverse, bfloat16
     ctx.save_for_backward(*tensors, y, saved)
     ctx.set_materialize_grads(False)
     ctx.mark_non_differentiable(saved)
@@ -145,22 +146,22 @@ def _backward(ctx: Any, dy: Tensor | None, dhn: Tensor | None, dcn: Tensor | Non
     *tensors, y, saved = ctx.saved_tensors
     if torch.is_grad_enabled() and not torch.compiler.is_compiling():  # create_graph=True
         again = gradients_by_loop(ctx.cell, ctx.reverse, tensors, (dy, dhn, dcn))
-        return (None, None, *again, None)
+        return (None, None, *again, None, None)
     if dy is None:
         dy = torch.zeros_like(y)
     if tensors[2] is None:  # no memory: its output is empty
         dcn = None
     found = torch.ops.unspool.sequence_backward(
-        ctx.cell, ctx.reverse, *tensors, y, saved, dy, dhn, dcn, ctx.needs_input_grad[2]
+        ctx.cell, ctx.reverse, *tensors, ctx.bfloat16, y, saved, dy, dhn, dcn, ctx.needs_input_grad[2]
     )
     grads = [
         grad if given is not None and needed else None
         for grad, given, needed in zip(found, tensors, ctx.needs_input_grad[2:], strict=False)
     ]
-    return (None, None, *grads, None, None)
+    return (None, None, *grads, None, None, None)
 
 
 register_autograd("unspool::sequence", _backward, setup_context=_setup)
 
 sequence = torch.ops.unspool.sequence.default
-"""sequence(cell, reverse, x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, peephole, lengths, save)."""
+"""sequence(cell, reverse, x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, peephole, lengths, bfloat16, save)."""

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from unspool.engine.dropout import dropout
 from unspool.engine.layers import Stack, build_stack
+from unspool.engine.plan import GenerationPlan, generation_plan
 from unspool.errors import SpecError
 from unspool.nets.initialise import initialise
 
@@ -72,6 +73,10 @@ class SequenceNet(nn.Module):
         if self.embedding is not None:
             return self.embedding(ids)  # type: ignore[no-any-return]
         return functional.one_hot(ids, self.vocabulary_size).to(self.output.weight.dtype)
+
+    def generation_plan(self) -> GenerationPlan | str:
+        """What the native generator needs to know of this network, or why it cannot run it."""
+        return generation_plan(self.embedding, self.stack, self.output)
 
     def init_state(self, batch_size: int) -> Any:
         """Return the zero state for a batch."""

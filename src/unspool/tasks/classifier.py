@@ -150,6 +150,7 @@ class Classifier(Task):
                 peephole=o.peephole,
                 reset=o.reset,
                 nonlinearity=o.nonlinearity,
+                precision=o.precision,
             )
 
     def batches(self) -> BatchesOf:

@@ -144,6 +144,7 @@ class Language(TextModel, Task):
                 peephole=o.peephole,
                 reset=o.reset,
                 nonlinearity=o.nonlinearity,
+                precision=o.precision,
                 recompute=o.recompute,
             )
 

@@ -16,13 +16,17 @@ from unspool.data.utf8 import Utf8Mask
 from unspool.data.vocabulary import Vocabulary
 from unspool.decode import generate
 from unspool.draws import Draws
+from unspool.engine.generator import Chosen, Generator, native_generator
 from unspool.errors import SpecError
 from unspool.nets.sequence import SequenceNet
 from unspool.sampling import Sampling
 from unspool.tasks.language_options import LanguageOptions
 from unspool.tasks.pieces import Piece, pieces
 
-ROWS = 8  # samples that are computed together: always as many, so that sample i never depends on how many were asked
+ROWS = (
+    8  # samples that the loop computes together: always as many, so that sample i never depends on how many were asked
+)
+NATIVE_ROWS = 64  # at most as many by the native generator, whose rows do not depend on each other
 READ = 512  # symbols of a prompt that are read at once
 
 
@@ -32,6 +36,17 @@ class Prompted(NamedTuple):
     text: str
     state: Any
     scores: Tensor  # [1, V]
+
+
+class _Writing(NamedTuple):
+    """What to write, beside the prompt."""
+
+    length: int | None
+    seed: int
+    stop: str
+    raw: bool
+    weights: str
+    sampling: Sampling
 
 
 class TextModel:
@@ -76,10 +91,12 @@ class TextModel:
         seed: int = 0,
         stop: str = "",
         raw: bool = False,
+        weights: str = "f32",
         **sampling: Any,
     ) -> Iterator[Piece]:
         """Write symbol by symbol, without end if `length` is None, in constant memory; the prompt is not repeated."""
-        return next(iter(self._tile(prompt, [sample], length, seed, stop, raw, _sampling(sampling))))
+        writing = _Writing(length, seed, stop, raw, weights, _sampling(sampling))
+        return self._tile(prompt, [sample], writing)[0]
 
     @overload
     def sample(self, prompt: str | Prompted = "", *, count: None = None, **options: Any) -> str: ...
@@ -90,8 +107,9 @@ class TextModel:
     ) -> str | list[str]:
         """Return a text, or a list of `count` texts, that go on from the prompt.
 
-        Options: `length` (400), `seed` (0), `stop`, `raw`, and those of `Sampling`: temperature, top_k, top_p, min_p,
-        greedy. Sample i of a seed is the same text whatever `count` is.
+        Options: `length` (400), `seed` (0), `stop`, `raw`, `weights` ("f32", "bf16" or "int8", in which the native
+        generator computes), and those of `Sampling`: temperature, top_k, top_p, min_p, greedy. Sample i of a seed is
+        the same text whatever `count` is.
         """
         head = (prompt.text if isinstance(prompt, Prompted) else prompt) if echo else ""
         number = 1 if count is None else count
@@ -107,45 +125,53 @@ class TextModel:
         seed: int = 0,
         stop: str = "",
         raw: bool = False,
+        weights: str = "f32",
         **sampling: Any,
     ) -> Iterator[list[Piece]]:
-        """Yield the pieces of each of `count` samples; eight are computed at a time."""
+        """Yield the pieces of each of `count` samples; a few are computed at a time."""
         if count < 1:
             raise SpecError(f"--count must be at least 1, got {count}")
         if length is None:
             raise SpecError("a sample is returned when it ends, got length=None; give a length, or use stream()")
+        writing = _Writing(length, seed, stop, raw, weights, _sampling(sampling))
         prompted = self.read(prompt) if isinstance(prompt, str) else prompt
-        for first in range(0, count, ROWS):
-            numbers = list(range(first, min(first + ROWS, count)))
-            streams = self._tile(prompted, numbers, length, seed, stop, raw, _sampling(sampling))
-            yield from _collect(streams)
+        together = ROWS if isinstance(self.generator(weights), str) else NATIVE_ROWS
+        for first in range(0, count, together):
+            numbers = list(range(first, min(first + together, count)))
+            yield from _collect(self._tile(prompted, numbers, writing))
 
-    def _tile(
-        self,
-        prompt: str | Prompted,
-        numbers: list[int],
-        length: int | None,
-        seed: int,
-        stop: str,
-        raw: bool,
-        sampling: Sampling,
-    ) -> list[Iterator[Piece]]:
-        """Return one stream for each sample number; they advance together, as row `number % 8` of eight."""
+    def generator(self, weights: str = "f32") -> Generator | str:
+        """The native generator of this model, or why it is stepped in Python instead."""
+        self.model.eval()
+        found = native_generator(self.model, weights)
+        if isinstance(found, str) and weights != "f32":
+            raise SpecError(f"--weights {weights} needs the native generator, but {found}; use f32")
+        return found
+
+    def _tile(self, prompt: str | Prompted, numbers: list[int], writing: _Writing) -> list[Iterator[Piece]]:
+        """Return one stream for each sample number; they advance together."""
         prompted = self.read(prompt) if isinstance(prompt, str) else prompt
-        base = numbers[0] // ROWS * ROWS
-        draws = Draws(seed, range(base, base + ROWS))
-        mask = Utf8Rows(ROWS) if self.options.unit == "byte" and not raw else None
-        steps = generate(
-            self._step,
-            trees.expand(prompted.state, ROWS),
-            prompted.scores.expand(ROWS, -1),
-            sampling,
-            draws,
-            length=length,
-            mask=mask,
-        )
-        rows = [number - base for number in numbers]
-        return pieces(steps, rows, self.vocabulary, stop=stop)
+        utf8 = self.options.unit == "byte" and not writing.raw
+        generator = self.generator(writing.weights)
+        if isinstance(generator, str):
+            base = numbers[0] // ROWS * ROWS
+            steps: Iterator[Chosen] = self._loop(prompted, range(base, base + ROWS), utf8, writing)
+            rows = [number - base for number in numbers]
+        else:
+            Draws(writing.seed, numbers)  # refuses numbers that are no words
+            rows = list(range(len(numbers)))
+            scores, state = prompted.scores.expand(len(rows), -1), trees.expand(prompted.state, len(rows))
+            steps = generator.generate(
+                scores, state, writing.sampling, numbers, seed=writing.seed, length=writing.length, utf8=utf8
+            )
+        return pieces(steps, rows, self.vocabulary, stop=writing.stop)
+
+    def _loop(self, prompted: Prompted, samples: range, utf8: bool, writing: _Writing) -> Iterator[Chosen]:
+        scores, state = prompted.scores.expand(ROWS, -1), trees.expand(prompted.state, ROWS)
+        mask = Utf8Rows(ROWS) if utf8 else None
+        draws = Draws(writing.seed, samples)
+        steps = generate(self._step, state, scores, writing.sampling, draws, length=writing.length, mask=mask)
+        return (Chosen(step.ids.tolist(), step.log_probs.tolist()) for step in steps)
 
     def _step(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
         stack = self.model.stack

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from unspool.data.vocabulary import Vocabulary
-from unspool.decode import Step
+from unspool.engine.generator import Chosen
 
 
 class Piece(NamedTuple):
@@ -18,7 +18,9 @@ class Piece(NamedTuple):
     log_prob: float  # nats, under the model's own distribution
 
 
-def pieces(steps: Iterator[Step], rows: list[int], vocabulary: Vocabulary, *, stop: str = "") -> list[Iterator[Piece]]:
+def pieces(
+    steps: Iterator[Chosen], rows: list[int], vocabulary: Vocabulary, *, stop: str = ""
+) -> list[Iterator[Piece]]:
     """Return a stream of pieces for each of the given rows; they share the steps, each reads at its own pace."""
     waiting: list[deque[Piece]] = [deque() for _ in rows]
     decoders = [vocabulary.decoder() for _ in rows]
@@ -30,8 +32,8 @@ def pieces(steps: Iterator[Step], rows: list[int], vocabulary: Vocabulary, *, st
             return False
         for place, row in enumerate(rows):
             if not ended[place]:
-                number = int(step.ids[row])
-                waiting[place].append(Piece(decoders[place](number), number, float(step.log_probs[row])))
+                number = step.ids[row]
+                waiting[place].append(Piece(decoders[place](number), number, step.log_probs[row]))
         return True
 
     def stream(place: int) -> Iterator[Piece]:

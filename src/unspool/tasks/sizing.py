@@ -39,12 +39,12 @@ def language_sizing(symbols: int, vocabulary: int, budget: Budget) -> Sizing:
     hidden = _hidden(read)
     reads = max(1.0, read / max(1, symbols))
     # small batches give more updates for the same work; very long trainings can afford smoother ones
-    per_update = max(64, min(1024, read // 4000), min(4096, read // 20_000))
+    per_update = max(160, min(1024, read // 4000), min(4096, read // 20_000))
     window = 64 if per_update >= 512 else 32
     lanes = max(2, min(per_update // window, symbols // (2 * window)))
     small = (1e6 / max(symbols, 10_000)) ** 0.14
-    dropout = round(min(0.5, math.log2(reads) / 15 * small), 2)
-    learning_rate = round(min(8e-3, 4e-3 * (384 / hidden) ** 0.7), 4)
+    dropout = round(min(0.5, math.log2(reads) / 12 * small), 2)
+    learning_rate = round(3.6e-3 * max(1.0, 224 / hidden) ** 0.6 * min(1.0, 384 / hidden) ** 0.7, 4)
     return Sizing(hidden, LAYERS, dropout, learning_rate, lanes, window)
 
 

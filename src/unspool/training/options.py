@@ -53,6 +53,8 @@ class TrainingOptions:
     """Validations without improvement after which training stops; 0 never stops early."""
     validation: str = "0.1"
     """A file, or the fraction of the data held out."""
+    precision: Literal["float32", "bf16"] = "float32"
+    """bf16 rounds the factors of the recurrent layers' products: faster where the processor has them, less exact."""
     seed: Annotated[int, Between(0, 2**63 - 1)] = 0
     """Seed of weights, order and dropout."""
 
