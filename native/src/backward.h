@@ -97,6 +97,7 @@ struct Backward : Job {
           if (working) points_reset(block, step, part, team.index);
           if (split.units > 1) team.wait();
         }
+        for (int k = 0; k < kinds; ++k) deltas[k].collect_bias(team.index);
       }
       const long entries = team.index == 0 ? enter(begin, end) : 0;
       if (team.index == 0) entered = entries;

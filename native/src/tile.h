@@ -13,9 +13,12 @@ constexpr int tile_rows = (lanes == 16 ? 24 : 12) / Vectors;
 // Left operands: rows wherever they are in memory, or a packed block [depth][Rows].
 struct Pointers {
   const float* const* row;
+  long begin = 0;
+  Pointers from(long k, int) const { return {row, begin + k}; }
 };
 struct Packed {
   const float* block;
+  Packed from(long k, int rows) const { return {block + k * rows}; }
 };
 
 template <int Rows, class Left>
@@ -24,7 +27,7 @@ template <int Rows>
 struct Reader<Rows, Pointers> {
   const float* row[Rows];
   UNSPOOL_INLINE explicit Reader(Pointers left) {
-    for (int i = 0; i < Rows; ++i) row[i] = left.row[i];
+    for (int i = 0; i < Rows; ++i) row[i] = left.row[i] + left.begin;
   }
   UNSPOOL_INLINE vec at(int i, long k) const { return all(row[i][k]); }
 };
@@ -35,7 +38,7 @@ struct Reader<Rows, Packed> {
   UNSPOOL_INLINE vec at(int i, long k) const { return all(block[k * Rows + i]); }
 };
 
-// What the sums begin with: 0, a row that is the same for all (a bias), or what `out` holds.
+// What is added to the sums: nothing, a row that is the same for all (a bias), or what `out` holds.
 enum class Start { zero, row, out };
 
 // out[i][v] = start + sum_k left[i][k] panel[k][v], panel [depth][Vectors * lanes], rows of out `stride` apart. With pairs
@@ -50,10 +53,8 @@ UNSPOOL_INLINE void tile(Left left, long depth, const float* panel, float* out, 
   for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v) {
-      sum[0][i][v] = start == Start::zero  ? vec{}
-                     : start == Start::row ? load(first + v * lanes)
-                                           : load(out + i * stride + v * lanes);
-      if (chains > 1) sum[chains - 1][i][v] = vec{};
+      sum[0][i][v] = vec{};
+      sum[chains - 1][i][v] = vec{};
     }
   long k = 0;
   for (; k + chains <= depth; k += chains) {
@@ -78,18 +79,34 @@ UNSPOOL_INLINE void tile(Left left, long depth, const float* panel, float* out, 
   for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v) {
-      const vec total = chains > 1 ? sum[0][i][v] + sum[chains - 1][i][v] : sum[0][i][v];
+      vec total = chains > 1 ? sum[0][i][v] + sum[chains - 1][i][v] : sum[0][i][v];
+      if (start == Start::row) total += load(first + v * lanes);
+      if (start == Start::out) total += load(out + i * stride + v * lanes);
       store(out + i * stride + v * lanes, total);
     }
 }
 
 // The same for a number of rows that is known at run time only, at most tile_rows<Vectors>.
 template <class Number, int Vectors, int Rows = tile_rows<Vectors>, class Left>
+inline void some_product(int rows, Left left, long depth, const float* panel, float* out, long stride, Start start,
+                         const float* first) {
+  if constexpr (Rows > 1)
+    if (rows < Rows) return some_product<Number, Vectors, Rows - 1>(rows, left, depth, panel, out, stride, start, first);
+  tile<Number, Rows, Vectors>(left, depth, panel, out, stride, start, first);
+}
+
+// The same in pieces of some hundred products, whose sums are then added: a float32 that takes up a thousand products one by
+// one loses digits.
+template <class Number, int Vectors, class Left>
 inline void product(int rows, Left left, long depth, const float* panel, float* out, long stride, Start start,
                     const float* first = nullptr) {
-  if constexpr (Rows > 1)
-    if (rows < Rows) return product<Number, Vectors, Rows - 1>(rows, left, depth, panel, out, stride, start, first);
-  tile<Number, Rows, Vectors>(left, depth, panel, out, stride, start, first ? first : out);
+  constexpr long piece = 192;
+  if (!first) first = out;
+  for (long k = 0; k < depth || k == 0; k += piece) {
+    const long some = depth - k < piece ? depth - k : piece;
+    some_product<Number, Vectors>(rows, left.from(k, rows), some, panel + k * Vectors * lanes, out, stride,
+                                  k == 0 ? start : Start::out, first);
+  }
 }
 
 // How many rows the next tile takes of those that are left: as equal as can be, never 6, 6, 6 and then 1.

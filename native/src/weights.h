@@ -60,7 +60,8 @@ struct Deltas {
   float* values;      // [slots][B][width], by slot and position
   float* flowing;     // [slots][B][depth], the same as words, for products with the weights
   float* blocks;      // [up(width, tall)][words of entries][tall], packed for the product
-  float* bias;        // [threads][width], each thread its own sum
+  float* bias;        // [threads][width], each thread's own sum over a step
+  double* bias_sum;   // [threads][width], over all steps: long sums in float32 would lose digits
   Outer<Number> outer[2];
   int outers;
 
@@ -70,13 +71,18 @@ struct Deltas {
     flowing = Number::per_word == 1 ? values : m.take<float>(rows * depth);
     blocks = m.take<float>(up(width, tall) * words<Number>(most) * tall);
     bias = m.take<float>(threads * width);
-    return values && flowing && blocks && bias;
+    bias_sum = m.take<double>(threads * width);
+    return values && flowing && blocks && bias && bias_sum;
   }
 
   long count() const { return up(width, tall); }
 
   void clear_bias(int thread) {
-    for (long i = 0; i < width; ++i) bias[thread * width + i] = 0;
+    for (long i = thread * width; i < (thread + 1) * width; ++i) bias[i] = 0, bias_sum[i] = 0;
+  }
+
+  void collect_bias(int thread) {
+    for (long i = thread * width; i < (thread + 1) * width; ++i) bias_sum[i] += bias[i], bias[i] = 0;
   }
 
   // Adds a chunk: index[e] says which row of `values` belongs to entry e.
@@ -129,9 +135,9 @@ struct Deltas {
   void finish_bias(float* gradient, int threads) const {
     for (long i = 0; i < width && gradient; ++i) {
       if (gates.row(i) < 0) continue;
-      float sum = 0;
-      for (int t = 0; t < threads; ++t) sum += bias[t * width + i];
-      gradient[gates.row(i)] = sum;
+      double sum = 0;
+      for (int t = 0; t < threads; ++t) sum += bias_sum[t * width + i];
+      gradient[gates.row(i)] = static_cast<float>(sum);
     }
   }
 };
