@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 import torch
 
+from unspool.engine.native import BUILT
 from unspool.training.options import Budget
 
 SIZES = (64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 896, 1024)
 LAYERS = 2
-EFFICIENCY = 0.5  # of a matrix product's speed, in training a small LSTM
+EFFICIENCY = 0.7 if BUILT else 0.5  # of a matrix product's speed, in training a small LSTM
 
 
 class Sizing(NamedTuple):
@@ -33,18 +34,19 @@ def language_sizing(symbols: int, vocabulary: int, budget: Budget) -> Sizing:
     """Propose a two-layer LSTM for a text of `symbols` training symbols.
 
     The more symbols are read in all, the wider the network and the larger the batch; the more often a text is read,
-    and the smaller it is, the more dropout; the wider the network, the smaller the steps.
+    and the smaller it is, the more dropout; the wider the network and the smaller the text, the smaller the steps.
     """
     read = _symbols_read(symbols, vocabulary, budget)
     hidden = _hidden(read)
     reads = max(1.0, read / max(1, symbols))
     # small batches give more updates for the same work; very long trainings can afford smoother ones
-    per_update = max(160, min(1024, read // 4000), min(4096, read // 20_000))
+    per_update = max(160, min(512, read // 4000), min(1024, read // 6000), min(4096, read // 20_000))
     window = 64 if per_update >= 512 else 32
     lanes = max(2, min(per_update // window, symbols // (2 * window)))
     small = (1e6 / max(symbols, 10_000)) ** 0.14
     dropout = round(min(0.5, math.log2(reads) / 12 * small), 2)
-    learning_rate = round(3.6e-3 * max(1.0, 224 / hidden) ** 0.6 * min(1.0, 384 / hidden) ** 0.7, 4)
+    plenty = min(1.5, max(1.0, symbols / 4.5e5) ** 0.5)  # a small text is learned by heart sooner by large steps
+    learning_rate = round(3.6e-3 * plenty * max(1.0, 224 / hidden) ** 0.6 * min(1.0, 320 / hidden) ** 0.7, 4)
     return Sizing(hidden, LAYERS, dropout, learning_rate, lanes, window)
 
 
