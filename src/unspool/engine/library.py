@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-import sysconfig
+import sys
 from ctypes import POINTER, Structure, c_char_p, c_double, c_int, c_int32, c_int64, c_void_p
 from functools import cache
 from pathlib import Path
@@ -129,7 +129,7 @@ def _path() -> Path | None:
     if other := os.environ.get("UNSPOOL_NATIVE_LIBRARY"):
         return Path(other)
     package = Path(__file__).parents[1]
-    folders = [package, *(Path(sysconfig.get_path(key)) / "unspool" for key in ("platlib", "purelib"))]
+    folders = [package, *(Path(entry) / "unspool" for entry in sys.path)]
     return next((folder / name for folder in folders for name in NAMES if (folder / name).is_file()), None)
 
 
