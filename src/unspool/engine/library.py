@@ -122,14 +122,16 @@ def check(status: int) -> None:
 
 
 def _path() -> Path | None:
-    """An editable installation keeps the library beside its other files, not in the source tree.
+    """Beside the package; an editable installation of a source tree keeps it where its other files are.
 
     UNSPOOL_NATIVE_LIBRARY, for tests: another build of the library.
     """
     if other := os.environ.get("UNSPOOL_NATIVE_LIBRARY"):
         return Path(other)
     package = Path(__file__).parents[1]
-    folders = [package, *(Path(entry) / "unspool" for entry in sys.path)]
+    folders = [package]
+    if (package.parents[1] / "CMakeLists.txt").is_file():
+        folders += [Path(entry) / "unspool" for entry in sys.path]
     return next((folder / name for folder in folders for name in NAMES if (folder / name).is_file()), None)
 
 
