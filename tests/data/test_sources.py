@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from unspool.data.sources import BLOCK, StandardInput, Text, blocks, expand, name_of
+from unspool.data.sources import BLOCK, StandardInput, Text, blocks, ending, expand, name_of
+from unspool.errors import MissingExtra
 
 
 def read(source):
@@ -49,6 +50,27 @@ def test_gzip_is_decompressed_also_where_it_has_several_members(tmp_path):
     path = tmp_path / "x.txt.gz"
     path.write_bytes(gzip.compress(b"first ") + gzip.compress(b"second"))
     assert read(path) == b"first second"
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"line\n" * BLOCK])
+def test_zstandard_is_decompressed_also_where_it_has_several_frames(tmp_path, content):
+    zstandard = pytest.importorskip("zstandard")
+    path = tmp_path / "x.txt.zst"
+    path.write_bytes(zstandard.compress(b"first ") + zstandard.compress(content))
+    assert read(path) == b"first " + content
+    assert max(map(len, blocks(path))) <= BLOCK
+
+
+def test_broken_zstandard(tmp_path, refused, monkeypatch):
+    zstandard = pytest.importorskip("zstandard")
+    path = tmp_path / "x.zst"
+    for broken in (b"plain text", cut(zstandard.compress(os.urandom(4000))), b""):
+        path.write_bytes(broken)
+        with refused("whole zstandard data", "x.zst is damaged or cut short", "copy it again"):
+            list(blocks(path))
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    with refused("needs the library zstandard", "pip install 'unspool[text]'", error=MissingExtra):
+        list(blocks(path))
 
 
 def test_standard_input_is_read_and_left_open(monkeypatch):
@@ -139,6 +161,11 @@ def test_broken_gzip(tmp_path, refused, broken):
 def test_half_a_surrogate_pair_in_a_literal(refused):
     with refused("whole Unicode characters", "my text", "U+D83D", "at character 1", "remove"):
         list(blocks(Text("a\ud83d", "my text")))
+
+
+def test_the_ending_is_that_under_the_packing():
+    names = ["a.csv", "a.csv.gz", "a.b.tsv.zst", "a.zst", "a"]
+    assert [ending(Path(name)) for name in names] == [".csv", ".csv", ".tsv", "", ""]
 
 
 def test_names():

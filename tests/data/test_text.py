@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unspool.data.sources import Text
-from unspool.data.text import decoded, read_text, text_of
+from unspool.data.text import cut_after, decoded, escaped, read_text, text_of
 
 WHOLE = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -64,3 +64,21 @@ def test_utf_16_is_recognised(refused):
 def test_read_text():
     assert text_of(Text("\ufeffé")) == "é"
     assert read_text([Text("a"), Text("\ufeffé")]) == "aé"
+
+
+@given(st.binary(max_size=60), st.lists(st.integers(0, 99)))
+def test_any_bytes_are_text_and_come_back(content, cuts):
+    text = "".join(escaped(pieces(content, cuts)))
+    assert text.encode("utf-8", "surrogateescape") == content
+
+
+@given(st.lists(st.text(st.sampled_from("ab \n"), min_size=1)), st.none() | st.integers(1, 5))
+def test_regrouped_chunks_end_where_they_should(chunks, longest):
+    found = list(cut_after(chunks, " \n", longest))
+    assert "".join(found) == "".join(chunks)
+    assert all(found)
+    if longest is None:
+        assert all(text[-1] in " \n" for text in found[:-1])
+    for text in found[:-1]:
+        after = max(text.rfind(end) for end in " \n") + 1
+        assert text[-1] in " \n" or (longest and (len(text) - after) % longest == 0)

@@ -63,6 +63,14 @@ def opinions() -> list[tuple[str, str]]:
     ]
 
 
+def names() -> list[tuple[str, str]]:
+    """(name, nation): each nation has its own endings."""
+    draw = random.Random(3)
+    endings = {"Italian": ["ini", "etti"], "Polish": ["ski", "wicz"], "Greek": ["opoulos", "akis"]}
+    starts = ["Mar", "Kor", "Bel", "Tad", "Gal", "Pap", "Nik", "Ros"]
+    return [(draw.choice(starts) + draw.choice(endings[nation]), nation) for _ in range(60) for nation in endings]
+
+
 def waves() -> tuple[np.ndarray, np.ndarray]:
     """X [N, T=16, C=2], y [N]: slow and fast sine waves with some noise."""
     draw = np.random.default_rng(2)
@@ -95,6 +103,11 @@ def table(separator: str, header: str) -> Callable[[Path], None]:
         path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
 
     return write
+
+
+def names_table(path: Path) -> None:
+    rows = [("name", "nation"), *names()]
+    path.write_text("".join(",".join(row) + "\n" for row in rows), encoding="utf-8")
 
 
 def jsonl(path: Path) -> None:
@@ -131,6 +144,7 @@ EXAMPLES: dict[str, Callable[[Path], None]] = {
     "held-out.txt": text(5),
     "notes.txt.gz": text_gzip,
     "notes": text_folder,
+    "names.csv": names_table,
     "reviews.csv": table(",", "text,label"),
     "new-reviews.csv": table(",", "text,label"),
     "reviews.tsv": table("\t", "text\tlabel"),

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unspool.data.examples import Examples
-from unspool.data.sources import Source, Text, expand, name_of
+from unspool.data.sources import Source, Text, ending, expand, name_of
 from unspool.data.tables import Wanted, read_csv, read_jsonl, read_tsv
 from unspool.data.text import text_of
 from unspool.data.ts import read_ts
@@ -40,7 +40,7 @@ def read_path(path: str | Path | Text, wanted: Wanted) -> list[Examples]:
                 f"a folder of examples must hold .txt files, one a class, one example a line, but {path} has "
                 "none; name another folder, or a CSV, TSV, JSON lines, .ts or .npz file"
             )
-        return [_read_lines(text_of(file), file, wanted) for file in texts]
+        return [read_lines(text_of(file), file, wanted) for file in texts]
     (source,) = expand([path])
     if isinstance(source, Path) and source.suffix == ".npz":
         return [read_npz(source)]
@@ -71,7 +71,7 @@ def read_npz(path: Path) -> Examples:
 def _read_text(text: str, source: Source, wanted: Wanted) -> Examples:
     name = name_of(source)
     kind = _format(text, source)
-    if kind == "csv":
+    if kind == "csv" or (kind == "lines" and wanted.table):
         return read_csv(text, name, wanted)
     if kind == "tsv":
         return read_tsv(text, name, wanted)
@@ -79,14 +79,14 @@ def _read_text(text: str, source: Source, wanted: Wanted) -> Examples:
         return read_jsonl(text, name, wanted)
     if kind == "ts":
         return read_ts(text, name)
-    return _read_lines(text, source, wanted)
+    return read_lines(text, source, wanted)
 
 
 def _format(text: str, source: Source) -> str:
     first = next((line for line in text[: 1 << 16].split("\n") if line.strip()), "")
     kind = ""
     if isinstance(source, Path):
-        kind = FORMATS.get(source.with_suffix("").suffix if source.suffix == ".gz" else source.suffix, "")
+        kind = FORMATS.get(ending(source), "")
     if kind and kind != "lines":
         return kind
     if first.lstrip().startswith("{"):
@@ -96,7 +96,7 @@ def _format(text: str, source: Source) -> str:
     return kind or "csv"
 
 
-def _read_lines(text: str, source: Source, wanted: Wanted) -> Examples:
+def read_lines(text: str, source: Source, wanted: Wanted) -> Examples:
     """A line is an example; where the file's name is the class of its lines, blank ones do not count."""
     lines = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
     if not wanted.require_labels:

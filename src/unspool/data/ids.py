@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterator
+from typing import Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +11,17 @@ from numpy.typing import NDArray
 CHUNK: Final = 1 << 16
 
 Ids: TypeAlias = NDArray[np.unsignedinteger[Any]]
+Piece = TypeVar("Piece", bound=np.integer[Any])
 
 
 def narrowest(size: int) -> np.dtype[np.unsignedinteger[Any]]:
     """The smallest unsigned dtype for ids below `size`: one byte up to 256 symbols, two up to 65536."""
     return np.dtype(np.min_scalar_type(max(size - 1, 0)))
+
+
+def pieces_of(ids: NDArray[Piece]) -> Iterator[NDArray[Piece]]:
+    """The ids in pieces of 65536, so that what is worked out from them is never as long as they are."""
+    return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
 
 
 class IdBuffer:
@@ -32,9 +39,13 @@ class IdBuffer:
             self._widen(dtype)
         self._store += np.ascontiguousarray(ids, dtype=self._dtype).data
 
-    def finish(self) -> Ids:
-        """The ids, as a view of the buffer; nothing can be added afterwards."""
-        return np.frombuffer(self._store, dtype=self._dtype)
+    def finish(self, rank: NDArray[np.integer[Any]] | None = None) -> Ids:
+        """The ids, as a view of the buffer; id i becomes rank[i]. Nothing can be added afterwards."""
+        ids = np.frombuffer(self._store, dtype=self._dtype)
+        if rank is not None:
+            for part in pieces_of(ids):
+                part[:] = rank[part]
+        return ids
 
     def _widen(self, dtype: np.dtype[np.unsignedinteger[Any]]) -> None:
         count = len(self._store) // self._dtype.itemsize

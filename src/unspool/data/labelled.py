@@ -83,7 +83,11 @@ def read_labelled(
     must be among them; without, there must be two at least. Without `require_labels`, `labels` is None where
     any is missing.
     """
-    wanted = Wanted(text_column, label_column, require_labels)
+    return labelled_of(data, Wanted(text_column, label_column, require_labels), classes)
+
+
+def labelled_of(data: object, wanted: Wanted, classes: Sequence[str] | None = None) -> Labelled:
+    """The same for columns that are wanted so."""
     if _is_path(data):
         data = [data]
     if isinstance(data, list | tuple) and data and all(map(_is_path, data)):
@@ -94,10 +98,10 @@ def read_labelled(
     if not parts:
         raise DataError("data must hold at least one example, but none came; name a file with rows, or add some")
     sequences, kind = _sequences(parts)
-    names = _label_names(parts, require_labels)
+    names = _label_names(parts, wanted.require_labels)
     if names is None:
         return _labelled(sequences, None, tuple(classes or ()), kind)
-    known = _classes(names, parts, require_labels) if classes is None else tuple(classes)
+    known = _classes(names, parts, wanted.require_labels) if classes is None else tuple(classes)
     return _labelled(sequences, _places(names, known), known, kind)
 
 

@@ -1,4 +1,4 @@
-"""Where text comes from (files, folders, gzip, standard input, memory), and its bytes in blocks."""
+"""Where text comes from (files, folders, gzip, zstandard, standard input, memory), and its bytes in blocks."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, TypeAlias, cast
 
-from unspool.errors import DataError
+from unspool.errors import DataError, MissingExtra
 
 BLOCK: Final = 1 << 20
+PACKED_BLOCK: Final = 1 << 16  # of a .zst file: what it unpacks to is held at once
+COMPRESSED: Final = (".gz", ".zst")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,12 @@ def expand(paths: Iterable[str | os.PathLike[str] | Text]) -> list[Source]:
 
 
 def blocks(source: Source) -> Iterator[bytes]:
-    """Read a source in blocks of at most 1 MiB; files that end in .gz are decompressed on the way."""
+    """Read a source in blocks of at most 1 MiB; files that end in .gz or .zst are decompressed on the way."""
     if isinstance(source, Text):
         yield from _literal_blocks(source)
+        return
+    if isinstance(source, Path) and source.suffix == ".zst":
+        yield from _zst_blocks(source)
         return
     try:
         with _opened(source) as stream:
@@ -80,6 +85,37 @@ def blocks(source: Source) -> Iterator[bytes]:
         ) from error
     except OSError as error:
         raise _unreadable(name_of(source), error) from error
+
+
+def ending(path: Path) -> str:
+    """The ending of a file's name, that of its packing aside: ".txt" of x.txt.gz."""
+    return path.with_suffix("").suffix if path.suffix in COMPRESSED else path.suffix
+
+
+def _zst_blocks(path: Path) -> Iterator[bytes]:
+    try:
+        import zstandard
+    except ImportError as error:
+        raise MissingExtra(f"reading {path} needs the library zstandard; pip install 'unspool[text]'") from error
+    try:
+        with path.open("rb") as stream:
+            frame = zstandard.ZstdDecompressor().decompressobj()
+            while packed := stream.read(PACKED_BLOCK):
+                while packed:  # a file may hold several frames
+                    if frame.eof:
+                        frame = zstandard.ZstdDecompressor().decompressobj()
+                    whole = frame.decompress(packed)
+                    yield from (whole[start : start + BLOCK] for start in range(0, len(whole), BLOCK))
+                    packed = frame.unused_data
+            if not frame.eof:
+                raise EOFError("its last frame has no end")
+    except (zstandard.ZstdError, EOFError) as error:
+        raise DataError(
+            f"a .zst file must be whole zstandard data, but {path} is damaged or cut short ({error}); copy it again, "
+            "or drop the .zst from its name if it is not compressed"
+        ) from error
+    except OSError as error:
+        raise _unreadable(str(path), error) from error
 
 
 def _opened(source: Path | StandardInput) -> AbstractContextManager[BinaryIO]:

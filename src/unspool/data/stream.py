@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,7 +35,7 @@ class Lanes:
     so that the state after a window is the right one for the next. The offset is 0 in epoch 0; with `shift`
     it is drawn from (seed, epoch) in [0, min(window, L)) afterwards, so that lanes and windows begin
     elsewhere each time. An epoch's last window is as long as what is left. Ids may have any integer dtype;
-    one window at a time is converted to int64.
+    one window at a time is converted to int64. `divide` leaves lanes to other processes; `rows` are those read here.
     """
 
     def __init__(
@@ -55,7 +55,18 @@ class Lanes:
             )
         self._ids = ids
         self._lanes, self._window, self._seed, self._shift = lanes, window, seed, shift
+        self.rows, self.whole = range(lanes), lanes
         self._enter(0, 0)
+
+    def divide(self, part: Callable[[int], range]) -> None:
+        """Read only the lanes `part(lanes)`; the place is that of all lanes still."""
+        rows = part(self._lanes)
+        if not rows:
+            raise SpecError(
+                f"each process needs a lane of its own, but there are {self._lanes}; "
+                "use a larger --batch-size or fewer processes"
+            )
+        self.rows = rows
 
     @property
     def steps_per_epoch(self) -> int:
@@ -73,7 +84,8 @@ class Lanes:
     def __next__(self) -> Window:
         if self._start >= self._inputs.shape[1]:
             self._enter(self._epoch + 1, 0)
-        window = _cut(self._inputs, self._targets, self._start, self._window, self._epoch)
+        own = slice(self.rows.start, self.rows.stop)
+        window = _cut(self._inputs[own], self._targets[own], self._start, self._window, self._epoch)
         self._start += self._window
         return window
 

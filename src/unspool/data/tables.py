@@ -17,11 +17,16 @@ LONGEST_CELL: Final = 2**31 - 1
 
 
 class Wanted(NamedTuple):
-    """The columns to take (None = guess), and whether there must be labels."""
+    """The columns to take (None = guess), whether there must be labels, and the flags that name the columns.
+
+    With `table`, a .txt file is a table too, not lines.
+    """
 
     text: str | None = None
     label: str | None = None
     require_labels: bool = True
+    flags: tuple[str, str] = ("--text-column", "--label-column")
+    table: bool = False
 
 
 def read_csv(text: str, origin: str, wanted: Wanted) -> Examples:
@@ -109,11 +114,11 @@ def choose_columns(columns: Sequence[str], origin: str, wanted: Wanted) -> tuple
         if label is None:
             label = _other(columns, text)
     if text is None or (label is None and wanted.require_labels):
-        missing = "text" if text is None else "label"
+        missing, flag = ("text", wanted.flags[0]) if text is None else ("label", wanted.flags[1])
+        rule = "a column of texts and a column of labels" if wanted.require_labels else "a column of texts"
         raise DataError(
-            f"a table must have a column of texts and a column of labels, but which one is the {missing} in "
-            f"{origin} cannot be guessed from its columns {', '.join(map(repr, columns))}; say "
-            f"--{missing}-column NAME"
+            f"a table must have {rule}, but which one is the {missing} in {origin} cannot be guessed from its columns "
+            f"{', '.join(map(repr, columns))}; say {flag} NAME"
         )
     return text, label
 

@@ -17,6 +17,9 @@ def decoded(blocks: Iterable[bytes], name: str, remedy: str = CONVERT) -> Iterat
     """Decode blocks of UTF-8 that may end in the middle of a character.
 
     A byte order mark at the start is dropped.
+
+    Raises:
+        DataError: a byte is not UTF-8; `remedy` says what to do.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     consumed = 0
@@ -33,6 +36,37 @@ def decoded(blocks: Iterable[bytes], name: str, remedy: str = CONVERT) -> Iterat
             text = text.removeprefix("\ufeff")
         if text:
             yield text
+
+
+def escaped(blocks: Iterable[bytes]) -> Iterator[str]:
+    """Any bytes as text: those that are not UTF-8 as half surrogates, which `ByteVocabulary.encode` turns back."""
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    for block in blocks:
+        yield decoder.decode(block)
+    yield decoder.decode(b"", True)
+
+
+def cut_after(chunks: Iterable[str], ends: str, longest: int | None = None) -> Iterator[str]:
+    """Regroup chunks so that each but the last ends with one of the characters `ends`.
+
+    What has none within `longest` characters is cut there all the same.
+    """
+    held: list[str] = []
+    size = 0  # characters held
+    for chunk in chunks:
+        place = 1 + max(map(chunk.rfind, ends))
+        if place:
+            yield "".join([*held, chunk[:place]])
+            held, size = [], 0
+        held.append(chunk[place:])
+        size += len(chunk) - place
+        if longest is not None and size > longest:
+            whole = "".join(held)
+            border = size - size % longest
+            yield whole[:border]
+            held, size = [whole[border:]], size - border
+    if size:
+        yield "".join(held)
 
 
 def read_text(paths: Iterable[str | os.PathLike[str] | Text]) -> str:

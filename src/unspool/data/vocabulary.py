@@ -1,15 +1,16 @@
-"""Symbols and their numbers: characters by code point, or the 256 bytes."""
+"""Symbols and their numbers: what every vocabulary is, characters by code point, and the 256 bytes."""
 
 from __future__ import annotations
 
 import codecs
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from unspool.data.ids import pieces_of
 from unspool.errors import DataError, SpecError
 
 UNKNOWN: Final = ("fail", "skip", "replace")
@@ -19,8 +20,14 @@ SHOWN: Final = 5
 class Vocabulary(ABC):
     """A fixed list of V symbols; the id of a symbol is its place in the list."""
 
-    unit: ClassVar[str]
+    unit: str
     symbols: tuple[str, ...]
+    marks: tuple[str, ...] = ()
+
+    @property
+    def base(self) -> Vocabulary:
+        """The vocabulary without its marks."""
+        return self
 
     def __len__(self) -> int:
         return len(self.symbols)
@@ -35,13 +42,21 @@ class Vocabulary(ABC):
     def encode(self, text: str, unknown: str = "fail", origin: str = "the text") -> NDArray[np.int64]:
         """Ids [T] of the text; `unknown` says what happens to symbols that are not in the list."""
 
+    def encode_all(
+        self, texts: Sequence[str], unknown: str = "fail", origin: str = "the text"
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The ids of all texts [n], one after the other, and how many each of them has [N]."""
+        parts = [self.encode(text, unknown, origin) for text in texts]
+        lengths = np.array([len(part) for part in parts], dtype=np.int64)
+        return (np.concatenate(parts) if parts else np.empty(0, np.int64)), lengths
+
     @abstractmethod
     def decode(self, ids: ArrayLike) -> str:
         """The text of ids [T]."""
 
     @abstractmethod
-    def decoder(self) -> Callable[[int], str]:
-        """A function from one id after the other to the text that it completes, for streams."""
+    def decoder(self, after: str = "") -> Callable[[int], str]:
+        """A function from one id after the other to the text that it completes, for streams that go on after a text."""
 
     @abstractmethod
     def count_characters(self, ids: NDArray[np.integer[Any]]) -> int:
@@ -50,6 +65,25 @@ class Vocabulary(ABC):
     def start(self) -> NDArray[np.int64]:
         """What is read before an empty prompt [1]: a newline, since text begins after one, or else id 0."""
         return np.array([self.symbols.index("\n") if "\n" in self.symbols else 0], dtype=np.int64)
+
+    def merged(self, other: Vocabulary) -> Vocabulary:
+        """All symbols and marks of both; a vocabulary that can write any text stays as it is.
+
+        Raises:
+            SpecError: the two are of different units.
+        """
+        if other.unit != self.unit:
+            raise SpecError(
+                f"vocabularies must be of one unit to be merged, got {self.unit} and {other.unit}; choose one"
+            )
+        if not other.marks:
+            return self._union(other)
+        from unspool.data.marks import Marked  # builds on this file
+
+        return Marked(self._union(other.base), other.marks)
+
+    def _union(self, other: Vocabulary) -> Vocabulary:
+        return self
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
@@ -111,6 +145,14 @@ class CharVocabulary(Vocabulary):
         ids[missing] = self.replacement
         return ids
 
+    def encode_all(
+        self, texts: Sequence[str], unknown: str = "fail", origin: str = "the text"
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """All texts at once, where none of them can lose a symbol."""
+        if unknown == "skip":
+            return super().encode_all(texts, unknown, origin)
+        return self.encode("".join(texts), unknown, origin), np.fromiter(map(len, texts), np.int64, len(texts))
+
     @property
     def replacement(self) -> int:
         """The id that stands for unknown characters: U+FFFD if it is known, else "?", else " ", else id 0."""
@@ -120,13 +162,16 @@ class CharVocabulary(Vocabulary):
         """The text of ids [T]."""
         return self._points[self._checked(ids)].astype("<u4").tobytes().decode("utf-32-le")
 
-    def decoder(self) -> Callable[[int], str]:
+    def decoder(self, after: str = "") -> Callable[[int], str]:
         """Each id is one character."""
         return self.symbols.__getitem__
 
     def count_characters(self, ids: NDArray[np.integer[Any]]) -> int:
         """As many as ids."""
         return len(ids)
+
+    def _union(self, other: Vocabulary) -> CharVocabulary:
+        return CharVocabulary((*self.symbols, *other.symbols))
 
     def to_dict(self) -> dict[str, Any]:
         """The unit, and the symbols as one string."""
@@ -160,10 +205,7 @@ class ByteVocabulary(Vocabulary):
         try:
             raw = text.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError as error:
-            raise DataError(
-                f"text must be made of whole Unicode characters, but {origin} holds half a surrogate pair "
-                f"(U+{ord(text[error.start]):04X}) at character {error.start}; remove or replace it"
-            ) from error
+            raise half_character(error, origin) from error
         return np.frombuffer(raw, dtype=np.uint8).astype(np.int64)
 
     def to_bytes(self, ids: ArrayLike) -> bytes:
@@ -174,14 +216,14 @@ class ByteVocabulary(Vocabulary):
         """The text of ids [T]; bytes that are not UTF-8 show as U+FFFD."""
         return self.to_bytes(ids).decode("utf-8", "replace")
 
-    def decoder(self) -> Callable[[int], str]:
+    def decoder(self, after: str = "") -> Callable[[int], str]:
         """Bytes wait until they complete a character; bytes that cannot become U+FFFD."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         return lambda byte: decoder.decode(bytes([byte]))
 
     def count_characters(self, ids: NDArray[np.integer[Any]]) -> int:
         """Bytes that begin a character: 10xxxxxx continues one."""
-        return int(np.count_nonzero((ids & 0xC0) != 0x80))
+        return sum(int(np.count_nonzero((part & 0xC0) != 0x80)) for part in pieces_of(ids))
 
     def to_dict(self) -> dict[str, Any]:
         """The unit says it all."""
@@ -193,6 +235,14 @@ def code_points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint32, copy=False)
 
 
+def half_character(error: UnicodeEncodeError, origin: str) -> DataError:
+    """The sentence for a text that UTF-8 cannot hold."""
+    return DataError(
+        f"text must be made of whole Unicode characters, but {origin} holds half a surrogate pair "
+        f"(U+{ord(error.object[error.start]):04X}) at character {error.start}; remove or replace it"
+    )
+
+
 def check_unknown(unknown: str) -> None:
     """Refuse a word that is none of fail, skip, replace."""
     if unknown not in UNKNOWN:
@@ -201,12 +251,23 @@ def check_unknown(unknown: str) -> None:
 
 def vocabulary_from_dict(stored: Mapping[str, Any]) -> Vocabulary:
     """The vocabulary that `to_dict` described."""
-    unit, symbols = stored.get("unit"), stored.get("symbols")
-    if unit == "byte":
-        return ByteVocabulary()
-    if unit == "char" and isinstance(symbols, str):
-        return CharVocabulary(symbols)
+    from unspool.data.marks import Marked  # these build on this file
+    from unspool.data.subwords import BpeVocabulary
+    from unspool.data.words import WordVocabulary
+
+    match dict(stored):
+        case {"base": Mapping() as base, "marks": [str(), *_] as marks}:
+            return Marked(vocabulary_from_dict(base), marks)
+        case {"unit": "byte"}:
+            return ByteVocabulary()
+        case {"unit": "char", "symbols": str(symbols)}:
+            return CharVocabulary(symbols)
+        case {"unit": "word", "symbols": [*words]}:
+            return WordVocabulary(words)
+        case {"unit": "bpe", "tokenizer": str(tokenizer)}:
+            return BpeVocabulary(tokenizer)
     raise DataError(
-        f"a stored vocabulary must have unit 'byte', or unit 'char' and its symbols, but unit {unit!r} came "
-        f"with {sorted(stored)}; read the model with the version of unspool that wrote it"
+        f"a stored vocabulary must have unit 'byte', or unit 'char' or 'word' and its symbols, or unit 'bpe' and its "
+        f"tokenizer, but unit {stored.get('unit')!r} came with {sorted(stored)}; read the model with the version of "
+        "unspool that wrote it"
     )
