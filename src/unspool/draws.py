@@ -106,7 +106,25 @@ def pick(probabilities: Tensor, uniforms: Tensor) -> Tensor:
     return ids
 
 
-def noise_generator(seed: int, step: int, device: torch.device | str = "cpu") -> torch.Generator:
+class Noise(torch.Generator):
+    """The generator of one training step's noise, of whose batch this process may have some rows only.
+
+    What is drawn row by row is then drawn for the whole batch and cut, so that a row meets the same noise however many
+    processes share the batch.
+    """
+
+    rows: range | None = None  # those of the whole batch that are computed here, None for all
+    whole: int = 0  # rows of the whole batch
+
+
+def whole_batch(shape: Sequence[int], generator: torch.Generator | None) -> tuple[tuple[int, ...], slice]:
+    """Return the shape to draw noise in for rows [..., B, H], and the slice of its dimension -2 that they are."""
+    if isinstance(generator, Noise) and generator.rows is not None and shape[-2] == len(generator.rows):
+        return (*shape[:-2], generator.whole, shape[-1]), slice(generator.rows.start, generator.rows.stop)
+    return tuple(shape), slice(None)
+
+
+def noise_generator(seed: int, step: int, device: torch.device | str = "cpu") -> Noise:
     """Return a fresh generator for the noise of one training step (dropout), a function of both numbers.
 
     Equation: it is seeded with `mix(mix(seed) + step)` mod 2**64, where, mod 2**64::
@@ -126,8 +144,9 @@ def noise_generator(seed: int, step: int, device: torch.device | str = "cpu") ->
     """
     _check_word("seed", seed)
     _check_word("step", step)
-    generator = torch.Generator(device=device)
-    return generator.manual_seed(_mix((_mix(seed) + step) & WORD_MASK))
+    generator = Noise(device=device)
+    generator.manual_seed(_mix((_mix(seed) + step) & WORD_MASK))
+    return generator
 
 
 def _mix(z: int) -> int:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from tests.laws.cases import Case, assert_close, normal
-from unspool.cells import GRU, LSTM, Elman
+from unspool.cells import GRU, LSTM, DeepTransition, Elman, LayerNormElman
 from unspool.cells.state import leaves
 from unspool.engine import Bidirectional, BidirectionalState, Recurrent, Stack, build_stack, unroll
 from unspool.errors import SpecError
@@ -45,6 +45,43 @@ def test_without_skip_a_stack_is_layer_after_layer(generator: torch.Generator) -
     stack = Case("", lambda: build_stack("gru", 3, 4, 2)).build(generator)
     x = normal(generator, 5, 2, 3)
     assert_close([stack(x).output], [unroll(stack[1].cell, unroll(stack[0].cell, x).output).output])
+
+
+def test_residual_adds_what_a_layer_reads_where_it_is_as_wide(generator: torch.Generator) -> None:
+    """Wu et al. (2016), (6): x^i = m^i + x^{i-1}."""
+    stack = Case("", lambda: build_stack("lstm", 3, [3, 3, 5, 5], 4, residual=True)).build(generator)
+    x = normal(generator, 5, 2, 3)
+    one = unroll(stack[0].cell, x).output + x
+    two = unroll(stack[1].cell, one).output + one
+    three = unroll(stack[2].cell, two).output
+    four = unroll(stack[3].cell, three).output + three
+    assert_close([stack(x).output], [four])
+
+
+def test_residual_and_skip_together(generator: torch.Generator) -> None:
+    stack = Case("", lambda: build_stack("gru", 3, 3, 2, residual=True, skip=True)).build(generator)
+    x = normal(generator, 5, 2, 3)
+    one = unroll(stack[0].cell, x).output + x
+    two = unroll(stack[1].cell, torch.cat([x, one], 2)).output + one
+    assert_close([stack(x).output], [torch.cat([one, two], 2)])
+
+
+def test_what_residual_adds_is_not_dropped(generator: torch.Generator) -> None:
+    stack = Case("", lambda: build_stack("rnn", 3, 40, 2, residual=True, dropout=0.9)).build(generator)
+    with torch.no_grad():
+        for parameter in stack[1].parameters():
+            parameter.zero_()
+    x = normal(generator, 5, 2, 3)
+    assert_close([stack(x).output], [unroll(stack[0].cell, x).output])
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+def test_every_layer_may_have_its_own_size(bidirectional: bool, generator: torch.Generator) -> None:
+    make = Case("", lambda: build_stack("gru", 3, [4, 6, 2], 3, bidirectional=bidirectional, skip=True))
+    stack, ways = make.build(generator), 2 if bidirectional else 1
+    assert [layer.output_size for layer in stack] == [4 * ways, 6 * ways, 2 * ways]
+    assert [layer.input_size for layer in stack] == [3, 3 + 4 * ways, 3 + 6 * ways]
+    assert stack(normal(generator, 5, 2, 3)).output.shape == (5, 2, 12 * ways)
 
 
 def test_both_directions_stand_side_by_side(generator: torch.Generator) -> None:
@@ -125,6 +162,11 @@ def test_build_stack_passes_every_option_on() -> None:
         3,
         4,
     )
+    assert all(layer.weight_dropout == 0.3 for layer in build_stack("lstm", 3, 4, 2, weight_dropout=0.3))
+    deep = build_stack("rnn", 3, 4, 1, transition_layers=3, layer_norm=True, nonlinearity="relu")[0].cell
+    assert (type(deep), type(deep.cell), len(deep.transition)) == (DeepTransition, LayerNormElman, 3)
+    assert deep.cell.nonlinearity == "relu"
+    assert build_stack("lstm", 3, 4, 1, precision="bf16", transition_layers=1)[0].cell.cell.precision == "bf16"
     assert build_stack("rnn", 3, 4, 1, nonlinearity="relu")[0].cell.nonlinearity == "relu"
     assert build_stack("gru", 3, 4, 1, reset="before")[0].cell.reset == "before"
     assert list(build_stack("gru", 3, 4, 1).state_dict()) == [
@@ -155,6 +197,22 @@ def test_build_stack_passes_every_option_on() -> None:
         (
             lambda: build_stack("rnn", 3, 4, 1, dropout=1),
             "dropout must be at least 0 and less than 1, got 1; it is the share that is dropped",
+        ),
+        (
+            lambda: build_stack("rnn", 3, [4, 5], 3),
+            "hidden_size must be one number or one for each of the 3 layers, got 2 numbers; make them as many",
+        ),
+        (
+            lambda: build_stack("lstm", 3, 4, 1, layer_norm=True, peephole=True),
+            "layer_norm has no peephole=True; leave one of them out",
+        ),
+        (
+            lambda: build_stack("gru", 3, 4, 1, layer_norm=True, reset="before"),
+            "layer_norm has no reset='before'; leave one of them out",
+        ),
+        (
+            lambda: build_stack("gru", 3, 4, 1, transition_layers=-1),
+            "transition_layers must be at least 0, got -1; 0 is the plain cell",
         ),
         (lambda: Stack([]), "a stack must hold at least one layer, got none; give it a list of layers"),
         (

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from unspool.cells import GRU, LSTM, Elman
+from unspool.cells import GRU, LSTM, DeepTransition, Elman, LayerNormElman, LayerNormGRU, LayerNormLSTM
 from unspool.cells.state import leaves
 from unspool.engine.layers import Bidirectional, Recurrent, Stack, build_stack
 
@@ -38,6 +38,10 @@ def _with_mask(name: str, make: Callable[..., nn.Module]) -> list[Case]:
     return [Case(name, make), Case(f"{name}+dropout", partial(make, recurrent_dropout=0.4))]
 
 
+def _deep(cell: Callable[..., Any], depth: int, **options: Any) -> DeepTransition:
+    return DeepTransition(cell(INPUT, HIDDEN, **options), depth)
+
+
 CELLS = [
     *_with_mask("elman-tanh", partial(Elman, INPUT, HIDDEN)),
     *_with_mask("elman-relu", partial(Elman, INPUT, HIDDEN, "relu")),
@@ -46,6 +50,12 @@ CELLS = [
     *_with_mask("lstm-peephole", partial(LSTM, INPUT, HIDDEN, peephole=True)),
     *_with_mask("gru-after", partial(GRU, INPUT, HIDDEN)),
     *_with_mask("gru-before", partial(GRU, INPUT, HIDDEN, reset="before")),
+    *_with_mask("elman-normalised", partial(LayerNormElman, INPUT, HIDDEN)),
+    *_with_mask("lstm-normalised", partial(LayerNormLSTM, INPUT, HIDDEN)),
+    *_with_mask("gru-normalised", partial(LayerNormGRU, INPUT, HIDDEN)),
+    *_with_mask("elman-deep", partial(_deep, Elman, 2)),
+    *_with_mask("gru-deep", partial(_deep, GRU, 1)),
+    *_with_mask("lstm-normalised-deep", partial(_deep, LayerNormLSTM, 1)),
 ]
 STACKS = [
     Case("stack-elman", partial(build_stack, "rnn", INPUT, HIDDEN, 2)),
@@ -53,6 +63,11 @@ STACKS = [
     Case("stack-lstm-skip", partial(build_stack, "lstm", INPUT, HIDDEN, 3, skip=True, peephole=True)),
     Case("stack-gru-skip", partial(build_stack, "gru", INPUT, HIDDEN, 2, skip=True)),
     Case("stack-of-one", partial(build_stack, "gru", INPUT, HIDDEN, 1, skip=True, reset="before")),
+    Case("stack-sizes", partial(build_stack, "lstm", INPUT, [5, 2, HIDDEN], 3, skip=True)),
+    Case("stack-residual", partial(build_stack, "lstm", INPUT, INPUT, 3, residual=True)),
+    Case("stack-residual-sizes", partial(build_stack, "rnn", INPUT, [5, 5, 2], 3, residual=True)),
+    Case("stack-residual-skip", partial(build_stack, "gru", INPUT, INPUT, 2, residual=True, skip=True)),
+    Case("stack-deep", partial(build_stack, "lstm", INPUT, HIDDEN, 2, layer_norm=True, transition_layers=1)),
     Case("stack-mixed", lambda: Stack([Recurrent(GRU(INPUT, 5)), Recurrent(LSTM(5, HIDDEN))])),
 ]
 STEPPABLE = CELLS + STACKS
@@ -68,6 +83,10 @@ LAYERS = [
     Case(
         "stack-bidirectional-skip",
         partial(build_stack, "rnn", INPUT, HIDDEN, 2, bidirectional=True, skip=True),
+    ),
+    Case(
+        "stack-bidirectional-residual",
+        partial(build_stack, "gru", 3, 3, 2, bidirectional=True, residual=True, recompute=True, layer_norm=True),
     ),
     *STACKS,
 ]

@@ -47,6 +47,8 @@ class Cell(nn.Module):
 
     records: ClassVar[tuple[str, ...]] = ()
     """The names that step() can put into extras."""
+    recurrent_weights: tuple[str, ...] = ()
+    """The names of the matrices that lead from state to state: what weight dropout acts on."""
 
     def __init__(
         self,

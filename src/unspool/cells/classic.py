@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unspool.cells.base import Cell, State
+from unspool.cells.base import Cell, State, StepOutput
+from unspool.draws import whole_batch
 
 
 class ClassicCell(Cell):
@@ -25,6 +26,7 @@ class ClassicCell(Cell):
     """
 
     gates: ClassVar[tuple[str, ...]]
+    recurrent_weights = ("weight_hh",)
     precision = "float32"
     """What a kernel may round the factors of its products to: float32 (nothing), or bf16, summed in float32."""
 
@@ -53,8 +55,9 @@ class ClassicCell(Cell):
         keep = 1 - self.recurrent_dropout
         # a generator belongs to one device; the numbers are drawn there
         home = self.weight_hh.device if generator is None else generator.device
-        kept = torch.empty(batch_size, self.hidden_size, dtype=torch.float32, device=home)
-        return (kept.bernoulli_(keep, generator=generator) / keep).to(self.weight_hh)
+        shape, own = whole_batch((batch_size, self.hidden_size), generator)
+        kept = torch.empty(shape, dtype=torch.float32, device=home).bernoulli_(keep, generator=generator)
+        return (kept[own] / keep).to(self.weight_hh)
 
     def redraw(self, state: State, generator: torch.Generator | None = None) -> State:
         """The state with a new dropout mask (none outside training); the state itself without dropout."""
@@ -65,6 +68,14 @@ class ClassicCell(Cell):
     def project(self, x: Tensor) -> Tensor:
         """W_ih x + b_ih + b_hh: [..., I] -> [..., G*H]."""
         return functional.linear(x, self.weight_ih, self.bias_ih + self.bias_hh)
+
+    def step(self, projected: Tensor, state: State, context: Any = None) -> tuple[StepOutput, State]:
+        """From project(x_t) [B, G*H] and the state before t to h_t [B, H] and the state after it."""
+        return self.advance(projected, state.h, state)
+
+    def advance(self, projected: Tensor, h: Tensor, state: State) -> tuple[StepOutput, State]:
+        """step(), with h [B, H] in the place of h_{t-1} in the recurrent product, and there alone."""
+        raise NotImplementedError
 
     def extra_repr(self) -> str:
         dropout = f", recurrent_dropout={self.recurrent_dropout}" if self.recurrent_dropout else ""

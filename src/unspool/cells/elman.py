@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -54,9 +54,8 @@ class Elman(ClassicCell):
     def init_state(self, batch_size: int, *, generator: torch.Generator | None = None) -> ElmanState:
         return ElmanState(self.zeros(batch_size), self.draw_mask(batch_size, generator))
 
-    def step(self, projected: Tensor, state: ElmanState, context: Any = None) -> tuple[StepOutput, ElmanState]:
-        """projected [B, H], state before t -> h_t [B, H], state after t."""
-        a = torch.addmm(projected, dropped(state.h, state.mask), self.weight_hh.t())  # [B, H]
+    def advance(self, projected: Tensor, h: Tensor, state: ElmanState) -> tuple[StepOutput, ElmanState]:
+        a = torch.addmm(projected, dropped(h, state.mask), self.weight_hh.t())  # [B, H]
         h = NONLINEARITIES[self.nonlinearity](a)
         return StepOutput(h, {"a": a}), ElmanState(h, state.mask)
 

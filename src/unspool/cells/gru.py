@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -58,9 +58,8 @@ class GRU(ClassicCell):
         """W_ih x + b_ih: [..., I] -> [..., 3H]; bias_hh belongs to the product that r_t may multiply."""
         return functional.linear(x, self.weight_ih, self.bias_ih)
 
-    def step(self, projected: Tensor, state: GRUState, context: Any = None) -> tuple[StepOutput, GRUState]:
-        """projected [B, 3H], state before t -> h_t [B, H], state after t."""
-        h = dropped(state.h, state.mask)
+    def advance(self, projected: Tensor, h: Tensor, state: GRUState) -> tuple[StepOutput, GRUState]:
+        h = dropped(h, state.mask)
         rows = [2 * self.hidden_size, self.hidden_size]  # r and z are added up together, n apart
         x_rz, x_n = torch.split(projected, rows, dim=1)
         if self.reset == "after":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -53,9 +53,8 @@ class LSTM(ClassicCell):
     def init_state(self, batch_size: int, *, generator: torch.Generator | None = None) -> LSTMState:
         return LSTMState(self.zeros(batch_size), self.zeros(batch_size), self.draw_mask(batch_size, generator))
 
-    def step(self, projected: Tensor, state: LSTMState, context: Any = None) -> tuple[StepOutput, LSTMState]:
-        """projected [B, 4H], state before t -> h_t [B, H], state after t."""
-        sums = torch.addmm(projected, dropped(state.h, state.mask), self.weight_hh.t())  # [B, 4H]
+    def advance(self, projected: Tensor, h: Tensor, state: LSTMState) -> tuple[StepOutput, LSTMState]:
+        sums = torch.addmm(projected, dropped(h, state.mask), self.weight_hh.t())  # [B, 4H]
         a_i, a_f, a_g, a_o = sums.chunk(4, dim=1)
         if self.peephole:
             a_i = torch.addcmul(a_i, self.weight_peephole_i, state.c)

@@ -69,21 +69,27 @@ class GenerationPlan:
         yield from (self.weight, self.bias)
 
 
-def generation_plan(embedding: nn.Module | None, stack: Stack, output: nn.Module) -> GenerationPlan | str:
-    """The plan of a network, or why it has none."""
-    if type(output) is not nn.Linear or type(embedding) not in (nn.Embedding, type(None)):
+def generation_plan(
+    embedding: nn.Module | None, stack: Stack, output: nn.Module, projection: nn.Linear | None = None
+) -> GenerationPlan | str:
+    """The plan of a network, or why it has none; `projection`, if there is one, stands between stack and output."""
+    if not isinstance(output, nn.Linear) or type(embedding) not in (nn.Embedding, type(None)):
         return "the native generator knows nn.Embedding and nn.Linear only"
+    if stack.residual:
+        return "the native generator has no residual connections"
     layers: list[PlannedLayer] = []
     for index, layer in enumerate(stack):
         cell: Any = layer.cell if type(layer) is Recurrent else layer
         if type(cell) not in (Elman, LSTM, GRU):  # a subclass may have changed the step
             return f"the native generator has no {type(cell).__name__}"
-        if cell.training and (cell.recurrent_dropout or stack.dropout):
+        assert isinstance(layer, Recurrent)
+        if cell.training and (cell.recurrent_dropout or stack.dropout or layer.weight_dropout):
             return "the native generator has no dropout; call eval()"
         layers.append(PlannedLayer(cell, index == 0 or stack.skip, layers[-1].cell.hidden_size if layers else 0))
     symbols = None if embedding is None else embedding.weight
     assert isinstance(symbols, Tensor | None)
-    plan = GenerationPlan(output.out_features, symbols, tuple(layers), stack.skip, output.weight, output.bias)
+    weight = output.weight if projection is None else (output.weight @ projection.weight).detach()
+    plan = GenerationPlan(output.out_features, symbols, tuple(layers), stack.skip, weight, output.bias)
     return _unsuitable(plan) or plan
 
 

@@ -10,14 +10,15 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from unspool.cells.base import State, Steppable
+from unspool.cells.base import Cell, State
 from unspool.engine.checks import Lengths, check_input, check_lengths, check_record
 from unspool.engine.dispatch import run
+from unspool.engine.substitute import substituted
 from unspool.engine.unroll import Unrolled
 
 
 def recomputed(
-    cell: Steppable,
+    cell: Cell,
     x: Tensor,
     state: State,
     lengths: Lengths = None,
@@ -30,8 +31,8 @@ def recomputed(
 
     The backward pass runs each segment again, from the last to the first, so about 2 sqrt(T) steps are held
     instead of T, for one more forward pass. A dropout mask is part of the state and therefore the same both
-    times. Chen et al. (2016), Training Deep Nets with Sublinear Memory Cost, sec. 4.1, over time instead of
-    layers.
+    times; so are weights that stand in for the cell's own in this call alone. Chen et al. (2016), Training Deep
+    Nets with Sublinear Memory Cost, sec. 4.1, over time instead of layers.
     """
     check_input(cell, x)
     check_record(cell, record)
@@ -39,11 +40,15 @@ def recomputed(
     spans = check_lengths(lengths, steps, batch)
     size = math.isqrt(steps - 1) + 1  # ceil(sqrt(T))
     starts = range(0, steps, size)
+    weights = dict(cell.named_parameters())  # as they are now
     pieces: list[Unrolled] = []
     for start in reversed(starts) if reverse else starts:
         stop = min(start + size, steps)
         inside = None if spans is None else [min(max(span - start, 0), stop - start) for span in spans]
         piece: Unrolled = checkpoint(
+            substituted,
+            cell,
+            weights,
             run,
             cell,
             x[start:stop],

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from unspool.cells.base import Cell, State
 from unspool.engine.checks import Lengths, check_input, check_record
 from unspool.engine.dispatch import run
+from unspool.engine.dropout import mask
 from unspool.engine.recompute import recomputed
+from unspool.engine.substitute import substituted
 from unspool.engine.unroll import Unrolled
 from unspool.errors import SpecError
 
@@ -21,8 +23,8 @@ class Layer(nn.Module):
 
     layer(x [T, B, I], state, lengths [B]) -> Unrolled(output [T, B, output_size], state, record)
 
-    Without a state it starts from init_state(B), whose dropout masks are drawn from `generator` (torch's
-    default generator if None, and only in training). The state of one window, detached and redrawn, starts
+    Without a state it starts from init_state(B). Dropout masks, of states and of weights, are drawn from `generator`
+    (torch's default generator if None, and only in training). The state of one window, detached and redrawn, starts
     the next. What `record` may name is in `records`. Lengths and context: see unroll().
     """
 
@@ -59,12 +61,23 @@ class Recurrent(Layer):
     With recompute=True the backward pass computes the states anew, segment by segment, and holds about 2
     sqrt(T) steps instead of T; the gradients are the same. `reverse` runs from the end of each sequence to
     its beginning.
+
+    With weight_dropout=p every call in training zeroes each number of the matrices from state to state with
+    probability p, once for all steps and sequences of the call, and scales the rest by 1 / (1 - p): the
+    weight-dropped network of Merity, Keskar and Socher (2018), Regularizing and Optimizing LSTM Language Models,
+    section 2. The kernels run as ever. A step of the cell by itself belongs to no call and drops nothing.
     """
 
-    def __init__(self, cell: Cell, *, recompute: bool = False) -> None:
+    def __init__(self, cell: Cell, *, recompute: bool = False, weight_dropout: float = 0.0) -> None:
         super().__init__()
+        if not 0.0 <= weight_dropout < 1.0:
+            raise SpecError(
+                f"weight_dropout must be at least 0 and less than 1, got {weight_dropout}; "
+                "it is the share of recurrent weights that is dropped"
+            )
         self.cell = cell
         self.recompute = recompute
+        self.weight_dropout = weight_dropout
         self.input_size = cell.input_size
         self.output_size = cell.output_size
 
@@ -93,7 +106,19 @@ class Recurrent(Layer):
         if state is None:
             state = self.init_state(x.shape[1], generator=generator)
         go = recomputed if self.recompute and torch.is_grad_enabled() else run
-        return go(self.cell, x, state, lengths, context, record=record, reverse=reverse)
+        arguments = (self.cell, x, state, lengths, context)
+        if self.training and self.weight_dropout:
+            weights = self._dropped(generator)
+            return substituted(self.cell, weights, go, *arguments, record=record, reverse=reverse)
+        return go(*arguments, record=record, reverse=reverse)
+
+    def _dropped(self, generator: torch.Generator | None) -> dict[str, Tensor]:
+        """The matrices from state to state with a new mask."""
+        held = dict(self.cell.named_parameters())
+        return {
+            name: held[name] * mask(held[name].shape, self.weight_dropout, generator, held[name])
+            for name in self.cell.recurrent_weights
+        }
 
 
 class BidirectionalState(NamedTuple):
@@ -152,8 +177,9 @@ class Bidirectional(Layer):
         check_record(self, record)
         if state is None:
             state = self.init_state(x.shape[1], generator=generator)
-        ahead = self.ahead(x, state.forward, lengths, context=context, record=within("forward", record))
-        back = self.back(x, state.backward, lengths, context=context, record=within("backward", record), reverse=True)
+        shared: dict[str, Any] = {"context": context, "generator": generator}
+        ahead = self.ahead(x, state.forward, lengths, record=within("forward", record), **shared)
+        back = self.back(x, state.backward, lengths, record=within("backward", record), reverse=True, **shared)
         records = under("forward", ahead.record) | under("backward", back.record)
         output = torch.cat([ahead.output, back.output], dim=2)  # [T, B, 2H]
         return Unrolled(output, BidirectionalState(ahead.state, back.state), records)
