@@ -175,6 +175,23 @@ def test_a_large_flat_distribution_keeps_its_first_half(filter_: Callable[[Tenso
     assert kept(filter_(torch.zeros(1, 500))) == list(range(250))
 
 
+def test_a_schedule_goes_from_the_first_symbol_to_the_last() -> None:
+    """Scores as the draws would need them: at each step the symbol chosen tells the temperature."""
+    scores = torch.tensor([[0.0, 1.0]]).expand(4000, 2)
+    steps = generate(constant(scores), None, scores, Sampling("0.2:3"), Draws(0, range(4000)), length=3)
+    for step, t in zip(steps, (0.2, 1.6, 3.0), strict=True):
+        expected = 1 / (1 + math.exp(-1 / t))
+        assert abs(float(step.ids.double().mean()) - expected) < 4 * math.sqrt(expected * (1 - expected) / 4000)
+    same = [
+        generate(constant(scores), None, scores, Sampling(t), Draws(0, range(4000)), length=3) for t in (0.7, "0.7:0.7")
+    ]
+    assert all(torch.equal(a.ids, b.ids) for a, b in zip(*same, strict=True))
+    alone = generate(constant(scores), None, scores, Sampling("0.2:3"), Draws(0, range(4000)), length=1)
+    assert abs(float(next(alone).ids.double().mean()) - 1 / (1 + math.exp(-5))) < 0.01
+    with pytest.raises(SpecError, match=r"--temperature 0\.2:3 changes up to the last symbol, but no --length"):
+        generate(constant(scores), None, scores, Sampling("0.2:3"), Draws(0, range(4000)))
+
+
 # Bad values
 
 
@@ -182,8 +199,14 @@ def test_a_large_flat_distribution_keeps_its_first_half(filter_: Callable[[Tenso
     ("options", "sentence"),
     [
         ({"temperature": -0.1}, "--temperature must be at least 0, got -0.1"),
-        ({"temperature": math.nan}, "--temperature must be a finite number, got nan"),
-        ({"temperature": math.inf}, "--temperature must be a finite number, got inf"),
+        ({"temperature": math.nan}, "--temperature must be a finite number, or two as in 1.2:0.6, got nan"),
+        ({"temperature": math.inf}, "--temperature must be a finite number, or two as in 1.2:0.6, got inf"),
+        ({"temperature": "warm"}, "--temperature must be a finite number, or two as in 1.2:0.6, got 'warm'"),
+        ({"temperature": "1:2:3"}, "--temperature must be a finite number, or two as in 1.2:0.6, got '1:2:3'"),
+        ({"temperature": "1:-2"}, "--temperature must be at least 0, got '1:-2'"),
+        ({"repetition_penalty": 0.0}, "--repetition-penalty must be above 0, got 0.0"),
+        ({"penalty_window": -1}, "--penalty-window must be at least 0, got -1"),
+        ({"block_ngrams": -1}, "--block-ngrams must be at least 0, got -1"),
         ({"top_k": -1}, "--top-k must be at least 0, got -1"),
         ({"top_k": 1.5}, "--top-k must be a whole number, got 1.5"),
         ({"top_p": 0.0}, "--top-p must be above 0 and at most 1, got 0.0"),

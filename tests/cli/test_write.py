@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import unspool
-from tests.tasks.made import model_bytes, rows
+from tests.tasks.made import LANGUAGE, flags, model_bytes, rows, story, write_model
 from unspool.cli.main import run
+from unspool.data.marks import Marked
+from unspool.data.sources import Text
+from unspool.tasks.language import Language
+from unspool.tasks.language_options import LanguageOptions
+from unspool.training.options import Budget
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +88,105 @@ def test_raw_bytes(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     assert run([*command, "--count", "2"]) == 2
     assert run(["sample", "chars", "--length", "5", "--raw"]) == 0
     assert len(capsysbinary.readouterr().out.decode()) == 6
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"repetition_penalty": 3.0, "penalty_window": 5},
+        {"block_ngrams": 2},
+        {"temperature": "2:0.1"},
+        {"alphabet": "the ca"},
+        {"until": "line", "prompt": "mat."},
+    ],
+)
+def test_each_rule_has_its_flags(options: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    prompt = options.pop("prompt", "the ")
+    command = ["sample", "chars", "--prompt", prompt, "--length", "60", "--seed", "3"]
+    found = out_of(capsys, *command, *flags(options))
+    assert found == unspool.load("chars").sample(prompt, length=60, seed=3, **options) + "\n"
+    assert found != out_of(capsys, *command)
+
+
+def test_beam_search(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["sample", "chars", "--prompt", "the ", "--length", "12", "--beam", "4", "--length-penalty", "0.5"]
+    found = unspool.load("chars").search("the ", beam=4, length=12, length_penalty=0.5)
+    assert out_of(capsys, *command) == f"the {found[0].text}\n"
+    shown = "".join(f"--- sample {n}, score {f.score:.4f}\nthe {f.text}\n" for n, f in enumerate(found[:3]))
+    assert out_of(capsys, *command, "--count", "3") == shown
+    samples = json.loads(out_of(capsys, *command, "--count", "2", "--json"))["samples"]
+    assert [(s["score"], s["log_prob"]) for s in samples] == [(f.score, f.log_prob) for f in found[:2]]
+    assert [s["text"] for s in samples] == [f"the {f.text}" for f in found[:2]]
+    for wrong, sentence in (
+        (["--temperature", "0.5"], "takes no --temperature"),
+        (["--top-k", "3", "--greedy"], "takes no --top-k or --greedy"),
+        (["--count", "5"], "got --count 5"),
+    ):
+        assert run([*command, *wrong]) == 2
+        assert sentence in capsys.readouterr().err
+    assert run(["sample", "chars", "--beam", "2", "--length", "0"]) == 2
+    assert "needs a --length" in capsys.readouterr().err
+
+
+def test_a_label_chooses_the_kind(capsys: pytest.CaptureFixture[str]) -> None:
+    plain = unspool.load("chars")
+    task = Language(plain.options, Marked(plain.vocabulary, ["Irish", "Italian"]))
+    task.model = task.build()
+    task.model.output.weight.data *= 9
+    write_model(task, Path("names"))
+    command = ["sample", "names", "--length", "30", "--until", "length", "--label"]
+    kinds = [out_of(capsys, *command, label) for label in task.vocabulary.marks]
+    assert kinds == [task.sample(label=label, length=30, until="length") + "\n" for label in task.vocabulary.marks]
+    assert kinds[0] != kinds[1]
+    scored = json.loads(out_of(capsys, "score", "names", "--text", "the", "--label", "Irish", "--json"))
+    assert scored["nats"] == pytest.approx(list(task.score("the", "Irish")))
+    assert scored["total"] == pytest.approx(sum(scored["nats"]))
+    assert run(["sample", "names"]) == 2
+    assert "needs a --label; choose one of Irish, Italian" in capsys.readouterr().err
+    assert run(["sample", "chars", "--label", "Irish"]) == 2
+
+
+def test_novelty(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("story.txt").write_text(story(), encoding="utf-8")
+    assert run(["train", "language", "story.txt", *flags(LANGUAGE), "--steps", "3", "--quiet", "--out", "run"]) == 0
+    command = ["sample", "run", "--length", "40", "--count", "2", "--novelty-length", "4"]
+    text = unspool.load("run").sample(length=40, count=2)
+    training = Language.prepare(LanguageOptions(**LANGUAGE), [Text(story())], Budget("steps", 3)).train_ids
+    expected = [unspool.load("run").novelty(sample, training, least=4) for sample in text]
+    capsys.readouterr()
+    assert run([*command, "--novelty"]) == 0
+    out, error = capsys.readouterr()
+    assert out == "".join(f"--- sample {n}\n{sample}\n" for n, sample in enumerate(text))
+    assert error.splitlines() == [f"sample {n}: {novelty}" for n, novelty in enumerate(expected)]
+    samples = json.loads(out_of(capsys, *command, "--novelty", "--json"))["samples"]
+    assert [sample["novelty"] for sample in samples] == [novelty._asdict() for novelty in expected]
+    Path("other.txt").write_text(f"Жук: {text[0][5:30]} ?", encoding="utf-8")
+    (other, _) = json.loads(out_of(capsys, *command, "--novelty-text", "other.txt", "--json"))["samples"]
+    assert other["novelty"]["longest"] == text[0][5:30]
+    assert run(["sample", "chars", "--novelty"]) == 2
+    assert "add --novelty-text" in capsys.readouterr().err
+    assert run(["sample", "chars", "--novelty-length", "4"]) == 2
+    assert run(["sample", "chars", "--novelty", "--length", "0"]) == 2
+
+
+@pytest.mark.parametrize("name", ["chars", "bytes"])
+def test_pages(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert out_of(capsys, "score", name, "--text", "née <3\n", "--unknown", "skip", "--output", "page.html") == ""
+    page = Path("page.html").read_text(encoding="utf-8")
+    task = unspool.load(name)
+    nats = task.score("née <3\n") if name == "bytes" else task.score("née 3\n")
+    second = nats[1:3].sum() if name == "bytes" else nats[1]
+    assert f"&#x27;é&#x27;: probability {np.exp(-second):.3g}, {second:.2f} nats" in page
+    assert page.count("<span class=") == 8 + (name == "bytes") + 7 - 1
+    command = ["sample", name, "--prompt", "the ", "--length", "20", "--count", "2"]
+    found = json.loads(out_of(capsys, *command, "--output", "sample.html", "--json"))
+    page = Path("sample.html").read_text(encoding="utf-8")
+    assert page.count("<h2>sample ") == len(found["samples"]) == 2
+    assert page.count("read, not written") == 2
+    assert out_of(capsys, *command, "--beam", "3", "--output", "beam.html") == ""
+    assert "<h2>sample 1, score -" in Path("beam.html").read_text(encoding="utf-8")
+    assert run(["score", name, "--text", "the", "--output", "page.txt"]) == 2
+    assert "must end in .html, got page.txt" in capsys.readouterr().err
 
 
 def test_predictions_as_lines(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from tests.tasks.made import language, story
+from unspool.data.marks import Marked
 from unspool.engine import kernels
 from unspool.engine.library import library
 from unspool.errors import DataError, SpecError
@@ -19,6 +20,12 @@ from unspool.tasks.language import Language
 from unspool.tasks.language_text import READ, TextModel
 
 OPTIONS: list[dict[str, Any]] = [{}, {"temperature": 0.7, "top_k": 5}, {"top_p": 0.8}, {"min_p": 0.05}]
+RULES: list[dict[str, Any]] = [
+    {"repetition_penalty": 3.0, "penalty_window": 4},
+    {"block_ngrams": 2},
+    {"temperature": "1.5:0.3"},
+    {"alphabet": "the cas\n"},
+]
 
 
 @cache
@@ -33,7 +40,19 @@ def text_of(pieces: Any) -> str:
     return "".join(piece.text for piece in pieces)
 
 
-@pytest.mark.parametrize("options", OPTIONS)
+@cache
+def marked(unit: str, *marks: str) -> Language:
+    """A model of documents, each of which begins with a mark."""
+    plain = model(unit)
+    task = Language(plain.options, Marked(plain.vocabulary, marks))
+    task.model = task.build()
+    with torch.no_grad():
+        task.model.output.weight.mul_(6.0)
+        task.model.output.bias[-1] += 3  # the last mark is likely
+    return task
+
+
+@pytest.mark.parametrize("options", [*OPTIONS, *RULES])
 def test_a_sample_depends_on_its_own_number_alone(options: dict[str, Any]) -> None:
     many = model().sample("the ", count=20, length=25, seed=3, **options)
     assert len(many) == 20 and len(set(many)) > 10
@@ -93,6 +112,20 @@ def test_the_native_generator_writes_what_the_loop_writes(unit: str, cell: str, 
 
 
 @needs_native
+@pytest.mark.parametrize("options", RULES)
+def test_rules_that_only_the_loop_knows_take_native_steps(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"count": 5, "length": 30, "seed": 2, **options}
+    with kernels(False):
+        loop = model().sample("the ", **asked)
+    monkeypatch.setattr(TextModel, "_step", None)
+    native = model().sample("the ", **asked)
+    assert sum(a == b for a, b in zip(native, loop, strict=True)) >= 4
+    assert native != model().sample("the ", count=5, length=30, seed=2)
+
+
+@needs_native
 @pytest.mark.parametrize("weights", ["bf16", "int8"])
 def test_smaller_weights_write_almost_the_same(weights: str) -> None:
     found = list(model().stream("the ", length=40, seed=1, weights=weights))
@@ -124,6 +157,125 @@ def test_the_log_probabilities_are_those_of_score(unit: str) -> None:
     text = "the " + text_of(written)
     surprise = model(unit).score(text)[len("the ") :]
     np.testing.assert_allclose([-piece.log_prob for piece in written], surprise, atol=1e-5)
+
+
+@pytest.mark.parametrize("unit", ["char", "byte"])
+@pytest.mark.parametrize("alphabet", ["the", "né€ \n"])
+def test_an_alphabet_is_all_that_is_written_with(unit: str, alphabet: str) -> None:
+    written = model(unit).sample("cat", count=6, length=60, alphabet=alphabet, echo=False)
+    assert set("".join(written)) == set(alphabet)
+    (best,) = model(unit).search("cat", beam=1, length=31, alphabet=alphabet)
+    assert set(best.text) <= set(alphabet)
+    with pytest.raises(SpecError, match="--alphabet"):
+        model("char").sample(alphabet="aЖ")
+
+
+@pytest.mark.parametrize("kernel", [True, False])
+@pytest.mark.parametrize("unit", ["char", "byte"])
+def test_beam_search_finds_texts_of_their_own_surprise(unit: str, kernel: bool) -> None:
+    with kernels(kernel):
+        found = model(unit).search("the ", beam=5, length=12)
+        assert model(unit).sample("the ", beam=5, length=12) == "the " + found[0].text
+        assert model(unit).sample("the ", beam=5, length=12, count=3, echo=False) == [f.text for f in found[:3]]
+        greedy = model(unit).sample("the ", length=12, greedy=True, echo=False)
+        assert model(unit).search("the ", beam=1, length=12)[0].text == greedy
+    assert len({f.text for f in found}) == 5
+    assert [f.score for f in found] == sorted((f.score for f in found), reverse=True)
+    for text in found:
+        surprise = model(unit).score("the " + text.text)[4:]
+        assert text.log_prob == pytest.approx(-surprise.sum(), abs=1e-4)
+        np.testing.assert_allclose([-piece.log_prob for piece in text.pieces], surprise, atol=1e-5)
+    assert found[0].log_prob >= model(unit).search("the ", beam=1, length=12)[0].log_prob
+
+
+def test_beam_search_ends_and_counts_what_it_ends_with() -> None:
+    stop = model().search("the ", beam=9, length=30)[0].text[8:10]
+    found = model().search("the ", beam=9, length=30, stop=stop, length_penalty=0.7)
+    ended = [f for f in found if len(f.pieces) < 28]
+    assert ended
+    for text in ended:
+        assert stop not in text.text
+        surprise = model().score("the " + text.text + stop)[4:]
+        assert text.log_prob == pytest.approx(-surprise.sum(), abs=1e-4)
+        assert text.score == pytest.approx(text.log_prob / ((5 + len(surprise)) / 6) ** 0.7)
+    lines = model().search("mat.", beam=30, length=30, until="line")
+    assert any(len(f.pieces) < 30 for f in lines) and not any("\n" in f.text for f in lines)
+    pairs = list(itertools.pairwise(model().search("a", beam=3, length=40, block_ngrams=2)[0].text))
+    assert len(pairs) == len(set(pairs))
+    assert len(set(itertools.pairwise(model().search("a", beam=3, length=40)[0].text))) < 39
+
+
+def test_what_beam_search_cannot_do() -> None:
+    for options, sentence in (
+        ({"temperature": 0.5}, "--beam searches for the likeliest text and takes no --temperature"),
+        ({"top_k": 3, "greedy": True}, "takes no --top-k or --greedy"),
+        ({"length": None}, "--beam .* needs a --length"),
+        ({"count": 5}, "--beam 4 finds 4 texts at most, got --count 5"),
+    ):
+        with pytest.raises(SpecError, match=sentence):
+            model().sample(**{"beam": 4, **options})
+    with pytest.raises(SpecError, match="cannot stream"):
+        model().stream(beam=4)
+    with pytest.raises(SpecError, match="--length-penalty 1 belongs to --beam"):
+        model().sample(length_penalty=1.0)
+    with pytest.raises(SpecError, match="--penalty-window belongs to --repetition-penalty"):
+        model().sample(penalty_window=9)
+
+
+@pytest.mark.parametrize("kernel", [True, False])
+@pytest.mark.parametrize("unit", ["char", "byte"])
+def test_a_document_ends_at_its_mark(unit: str, kernel: bool) -> None:
+    task = marked(unit, "document")
+    first = len(task.vocabulary) - 1
+    with kernels(kernel):
+        asked = {"count": 12, "length": 60, "seed": 1, "temperature": 1.5}
+        whole = list(task.samples("né", until="length", **asked))
+        ended = list(task.samples("né", **asked))
+        lines = list(task.samples("né", until="line", **asked))
+    assert any(piece.id == first for pieces in whole for piece in pieces)
+    for a, b, c in zip(whole, ended, lines, strict=True):
+        cut = [p.id for p in a].index(first) if first in [p.id for p in a] else len(a)
+        assert [p.id for p in b] == [p.id for p in a[:cut]]
+        assert text_of(c) == text_of(b).partition("\n")[0]
+        assert "<document>" not in text_of(a)
+        if unit == "byte":
+            bytes(piece.id for piece in b).decode("utf-8")
+    best = task.search("", beam=30, length=20)
+    assert any(len(found.pieces) < 20 for found in best)
+    assert not any(piece.id == first for found in best for piece in found.pieces)
+
+
+def test_a_text_that_ends_is_found_once_whatever_begins_after_it() -> None:
+    task = marked("char", "Irish", "Italian")
+    found = task.search(label="Irish", beam=20, length=3)
+    ended = [f for f in found if len(f.pieces) < 3]
+    assert ended and len({f.text for f in found}) == len(found) == 20
+    for text in ended:
+        prompt = task.read(text.text, label="Irish")
+        end = prompt.scores[0].double().softmax(-1)[-2:].sum().log()
+        assert text.log_prob == pytest.approx(float(end) - task.score(text.text, "Irish").sum(), abs=1e-4)
+
+
+def test_a_text_of_a_kind_begins_with_its_mark() -> None:
+    task = marked("char", "Irish", "Italian")
+    italian = task.sample("the ", label="Italian", length=20)
+    assert italian != task.sample("the ", label="Irish", length=20)
+    assert italian == task.sample(task.read("the ", label="Italian"), length=20)
+    ids = np.concatenate([[task.vocabulary.mark("Italian")], task.vocabulary.encode("the ")])
+    assert torch.equal(task.read_ids(ids, None, "the ").scores, task.read("the ", label="Italian").scores)
+    surprise = task.score("the ", label="Italian")
+    assert len(surprise) == 4 and not np.isnan(surprise).any()
+    first = task.read("", label="Italian").scores[0].double().log_softmax(-1)
+    assert surprise[0] == pytest.approx(-float(first[task.vocabulary.encode("t")[0]]), abs=1e-5)
+    for call in (task.sample, task.score):
+        with pytest.raises(SpecError, match="needs a --label; choose one of Irish, Italian"):
+            call("the ")
+    with pytest.raises(SpecError, match="has its label already"):
+        task.sample(task.read("", label="Irish"), label="Irish")
+    with pytest.raises(SpecError, match="a label stands before a text"):
+        task.read("a", after=task.read("", label="Irish"), label="Irish")
+    with pytest.raises(SpecError, match="--until document needs a model that learned documents"):
+        model().sample(until="document")
 
 
 def test_echo() -> None:

@@ -4,46 +4,58 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from unspool.cli.settings import Flat, Machine
-from unspool.cli.streams import print_json, write_output
+from unspool.cli.streams import print_json, remark, write_output
 from unspool.errors import SpecError
 from unspool.sampling import Sampling
+from unspool.tasks.writing import Writing, check_together
 
 if TYPE_CHECKING:
+    from unspool.tasks.language import Language
+    from unspool.tasks.novelty import Novelty
     from unspool.tasks.pieces import Piece
 
 
 @dataclass(frozen=True)
-class Writing:
-    """What to write."""
+class Request:
+    """What is wanted of the texts."""
 
     prompt: str = ""
     """Text to go on from."""
-    length: int = 400
-    """Symbols to write; 0 goes on without end."""
     count: int = 1
-    """How many samples; each depends on the seed and its own number only."""
-    seed: int = 0
-    """Seed of the random numbers."""
-    stop: str = ""
-    """End before this text."""
+    """How many samples; each depends on the seed and its own number only. With --beam, how many of the best."""
     echo: bool = True
     """Repeat the prompt before the sample."""
-    raw: bool = False
-    """Write the bytes of a byte model as they come, valid UTF-8 or not."""
     unknown: Literal["fail", "skip", "replace"] | None = None
     """What to do with characters of the prompt that the model does not know."""
-    weights: Literal["f32", "bf16", "int8"] = "f32"
-    """Compute with float32 weights, or with bfloat16 or bytes, which are faster and a little off."""
+    interactive: bool = False
+    """Read a line, write a line, in turn, until the input ends."""
+    novelty: bool = False
+    """Tell the longest substring of each sample that stands in the training text, and where."""
+    novelty_text: str | None = None
+    """Compare with this text in place of the training text."""
+    novelty_length: int | None = None
+    """Substrings of so many symbols count as copied; 20 characters or bytes, or 5 words."""
+
+
+class Result(NamedTuple):
+    """One text, and what is told of it."""
+
+    text: str  # the prompt is part of it where it is echoed
+    pieces: list[Piece]
+    score: dict[str, float]  # of beam search
+    novelty: Novelty | None
 
 
 def sample(
     run: str,
     *,
-    writing: Annotated[Writing, Flat] = Writing(),
+    request: Annotated[Request, Flat] = Request(),
+    writing: Annotated[Writing, Flat] = Writing(),  # noqa: B008 (frozen)
     sampling: Annotated[Sampling, Flat] = Sampling(),  # noqa: B008 (frozen)
     json: bool = False,
     output: str | None = None,
@@ -58,38 +70,128 @@ def sample(
     json
         Print one JSON object with each symbol's log-probability.
     output
-        Write to this file.
+        Write to this file; .html makes a page in which each symbol has the colour of its probability.
     """
     from unspool.cli.models import language_model
 
-    length, count = writing.length, writing.count
-    if length < 0 or count < 1:
-        raise SpecError(f"--length must be at least 0 and --count at least 1, got {length} and {count}")
-    if length == 0 and (json or output or count > 1):
-        raise SpecError("--length 0 writes one sample without end to standard output; give a length for the rest")
+    writing = replace(writing, length=writing.length or None)
+    check_together(writing, sampling)
+    _check(request, writing, json, output)
     machine.apply()
-    model = language_model(run, machine.device, writing.unknown)
-    options: dict[str, Any] = {name: getattr(writing, name) for name in ("seed", "stop", "raw", "weights")}
-    options |= asdict(sampling)
-    head = writing.prompt if writing.echo else ""
-    raw = writing.raw and model.options.unit == "byte"
-    if count == 1 and not json and output is None:
-        _stream(head, model.stream(writing.prompt, length=length or None, **options), raw)
+    model = language_model(run, machine.device, request.unknown)
+    options = asdict(writing) | asdict(sampling)
+    if request.interactive:
+        from unspool.cli.interactive import converse
+
+        converse(model, request.prompt, options)
         return
-    if raw and count > 1 and not json:
-        raise SpecError(f"--raw writes the bytes of one sample, got --count {count}; leave one of them out")
-    written = list(model.samples(writing.prompt, count, length=length, **options))
-    texts = [head + "".join(piece.text for piece in pieces) for pieces in written]
-    if output is not None and raw:
-        write_output(output, head.encode("utf-8", "surrogateescape") + bytes(piece.id for piece in written[0]))
-    elif output is not None:
-        write_output(output, "\n".join(texts) + "\n")
-    elif json:
-        samples = [_described(*pair) for pair in zip(texts, written, strict=True)]
-        print_json({"prompt": writing.prompt, "seed": writing.seed, "samples": samples})
+    head = request.prompt if request.echo else ""
+    raw = writing.raw and model.options.unit == "byte"
+    if not (json or output or writing.beam or request.count > 1 or _compared(request)):
+        _stream(head, model.stream(request.prompt, **options), raw)
+        return
+    if raw and request.count > 1 and not json:
+        raise SpecError(f"--raw writes the bytes of one sample, got --count {request.count}; leave one of them out")
+    results = _results(model, run, head, request, options)
+    if output is not None:
+        write_output(output, _content(output, run, head, raw, results, model.noun))
+    if json:
+        samples = [_described(result) for result in results]
+        print_json({"prompt": request.prompt, "seed": writing.seed, "samples": samples})
+    elif output is None:
+        _print(results, alone=request.count == 1)
+    for number, result in enumerate(results):
+        if result.novelty is not None and not json:
+            remark(f"sample {number}: {result.novelty}")
+
+
+def _check(request: Request, writing: Writing, json: bool, output: str | None) -> None:
+    if request.count < 1:
+        raise SpecError(f"--count must be at least 1, got {request.count}")
+    if writing.beam and request.count > writing.beam:
+        raise SpecError(
+            f"--beam {writing.beam} finds no more texts than that, got --count {request.count}; raise --beam"
+        )
+    several = json or output or request.count > 1 or _compared(request)
+    if request.interactive and (several or writing.beam or writing.raw):
+        raise SpecError(
+            "--interactive writes to the terminal as it reads, without --json, --output, --count, --novelty, --beam or "
+            "--raw; leave them out"
+        )
+    if writing.length is None and not request.interactive and several:
+        raise SpecError("--length 0 writes one sample without end to standard output; give a length for the rest")
+    if request.novelty_length is not None and (request.novelty_length < 1 or not _compared(request)):
+        raise SpecError(f"--novelty-length must be at least 1 and comes with --novelty, got {request.novelty_length}")
+
+
+def _compared(request: Request) -> bool:
+    return request.novelty or request.novelty_text is not None
+
+
+def _results(model: Language, run: str, head: str, request: Request, options: dict[str, Any]) -> list[Result]:
+    compare = _comparison(model, run, request)
+    if options["beam"]:
+        found = model.search(request.prompt, **options)[: request.count]
+        scored = [(text.pieces, {"log_prob": text.log_prob, "score": text.score}) for text in found]
     else:
-        for number, text in enumerate(texts):
-            _write(f"--- sample {number}\n{text}\n")
+        scored = [(pieces, {}) for pieces in model.samples(request.prompt, request.count, **options)]
+    results = []
+    for pieces, score in scored:
+        text = "".join(piece.text for piece in pieces)
+        results.append(Result(head + text, pieces, score, compare(pieces)))
+    return results
+
+
+def _comparison(model: Language, run: str, request: Request) -> Any:
+    """What says how much of a sample is new."""
+    if not _compared(request):
+        return lambda pieces: None
+    import numpy as np
+
+    from unspool.data.corpus import read_corpus
+    from unspool.tasks.load import with_own_data
+    from unspool.tasks.novelty import novelty
+    from unspool.training.folder import LAST
+
+    if request.novelty_text is not None:
+        corpus = read_corpus([request.novelty_text], model.options.unit, model.vocabulary, "skip").ids
+    elif (Path(run) / LAST).is_file():
+        prepared = with_own_data(run, model)
+        corpus = prepared.train_ids  # type: ignore[attr-defined]
+    else:
+        raise SpecError(
+            f"--novelty needs the training text, which the model file {run} does not keep; add --novelty-text"
+        )
+
+    def compare(pieces: list[Piece]) -> Novelty:
+        ids = np.array([piece.id for piece in pieces], dtype=np.int64)
+        return novelty(ids, corpus, model.vocabulary, request.novelty_length)
+
+    return compare
+
+
+def _content(path: str, run: str, head: str, raw: bool, results: list[Result], noun: str) -> str | bytes:
+    """What is written to the file: a page, bytes or text, by its ending."""
+    if Path(path).suffix.lower() in (".html", ".htm"):
+        from unspool.tasks.page import Passage, page, symbols_of
+
+        passages = [
+            Passage(f"sample {number}{_scored(result)}", symbols_of(result.pieces), head, str(result.novelty or ""))
+            for number, result in enumerate(results)
+        ]
+        return page(f"written by {run}", passages, noun)
+    if raw:
+        return head.encode("utf-8", "surrogateescape") + b"".join(map(_byte, results[0].pieces))
+    return "\n".join(result.text for result in results) + "\n"
+
+
+def _print(results: list[Result], alone: bool) -> None:
+    for number, result in enumerate(results):
+        _write(("" if alone else f"--- sample {number}{_scored(result)}\n") + f"{result.text}\n")
+
+
+def _scored(result: Result) -> str:
+    return f", score {result.score['score']:.4f}" if result.score else ""
 
 
 def _stream(head: str, pieces: Iterator[Piece], raw: bool) -> None:
@@ -100,15 +202,21 @@ def _stream(head: str, pieces: Iterator[Piece], raw: bool) -> None:
             _write(head)
             first = False
         if raw:
-            sys.stdout.buffer.write(bytes([piece.id]))
+            sys.stdout.buffer.write(_byte(piece))
             sys.stdout.buffer.flush()
         else:
             _write(piece.text)
     _write((head if first else "") + ("" if raw else "\n"))
 
 
-def _described(text: str, pieces: list[Any]) -> dict[str, Any]:
-    return {"text": text, "tokens": [{"text": p.text, "id": p.id, "log_prob": p.log_prob} for p in pieces]}
+def _byte(piece: Piece) -> bytes:
+    return bytes([piece.id]) if piece.id < 256 else b""  # beyond are marks
+
+
+def _described(result: Result) -> dict[str, Any]:
+    tokens = [{"text": p.text, "id": p.id, "log_prob": p.log_prob} for p in result.pieces]
+    novelty = {} if result.novelty is None else {"novelty": result.novelty._asdict()}
+    return {"text": result.text, **result.score, **novelty, "tokens": tokens}
 
 
 def _write(text: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from unspool.cli.settings import Flat, Machine
-from unspool.cli.streams import print_json, restore_dash
+from unspool.cli.streams import print_json, restore_dash, write_output
 from unspool.errors import SpecError
 
 
@@ -17,7 +18,9 @@ def score(
     *data: Annotated[str, Parameter(help="Text files, or - for standard input.")],
     text: str | None = None,
     unknown: Literal["fail", "skip", "replace"] | None = None,
+    label: str | None = None,
     json: bool = False,
+    output: str | None = None,
     machine: Annotated[Machine, Flat] = Machine(),  # noqa: B008 (frozen)
 ) -> None:
     """Print the surprise of a text in nats, symbol by symbol.
@@ -30,34 +33,40 @@ def score(
         The text itself, in place of files.
     unknown
         What to do with characters that the model does not know.
+    label
+        Read the text as one of this kind, for a model that was trained with labels.
     json
         Print one JSON object.
+    output
+        Write an HTML page to this file, in which each symbol has the colour of its probability.
     """
+    import numpy as np
+
     from unspool.cli.models import language_model
     from unspool.data.text import read_text
+    from unspool.tasks.page import Passage, Symbol, page, whole
 
     if (text is None) == (not data):
         raise SpecError("score needs either DATA or --text; give one of them")
+    if output is not None and Path(output).suffix.lower() not in (".html", ".htm"):
+        raise SpecError(f"--output of score writes a page and must end in .html, got {output}; rename it")
     machine.apply()
     model = language_model(run, machine.device, unknown)
     given = text if text is not None else read_text(restore_dash(data))
     ids = model.vocabulary.encode(given, model.options.unknown)
-    nats = model.score(given)
+    nats = model.score(given, label)
     symbols = [model.vocabulary.symbols[i] for i in ids]
-    scored = nats[1:]  # nothing precedes the first
+    if output is not None:
+        parts = whole(map(Symbol, map(model.vocabulary.decoder(), ids.tolist()), nats.tolist()))
+        name = ", ".join(restore_dash(data)) if data else "the given text"
+        write_output(output, page(f"{name}, read by {run}", [Passage(name, parts)], model.noun))
+    scored = nats[~np.isnan(nats)]  # nothing precedes the first, unless a mark does
     mean = float(scored.mean()) if len(scored) else math.nan
     if json:
-        print_json(
-            {
-                "symbols": symbols,
-                "nats": nats,
-                "total": float(scored.sum()),
-                "mean": mean,
-                "perplexity": math.exp(min(mean, 700.0)) if len(scored) else None,
-            },
-            indent=None,
-        )
-        return
-    for symbol, value in zip(symbols, nats, strict=True):
-        print(f"{value:8.4f}\t{symbol!r}" if not math.isnan(value) else f"{'':>8}\t{symbol!r}")
-    print(f"{mean:8.4f}\tmean of {len(scored)}, nats a {model.noun[:-1]}")
+        perplexity = math.exp(min(mean, 700.0)) if len(scored) else None
+        found = {"symbols": symbols, "nats": nats, "total": float(scored.sum()), "mean": mean, "perplexity": perplexity}
+        print_json(found, indent=None)
+    elif output is None:
+        for symbol, value in zip(symbols, nats, strict=True):
+            print(f"{value:8.4f}\t{symbol!r}" if not math.isnan(value) else f"{'':>8}\t{symbol!r}")
+        print(f"{mean:8.4f}\tmean of {len(scored)}, nats a {model.noun[:-1]}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import takewhile
 from typing import NamedTuple
 
 from unspool.data.vocabulary import Vocabulary
 from unspool.engine.generator import Chosen
+from unspool.tasks.masks import first_mark
 
 
 class Piece(NamedTuple):
@@ -19,11 +21,22 @@ class Piece(NamedTuple):
 
 
 def pieces(
-    steps: Iterator[Chosen], rows: list[int], vocabulary: Vocabulary, *, stop: str = ""
+    steps: Iterator[Chosen],
+    rows: list[int],
+    vocabulary: Vocabulary,
+    *,
+    after: str = "",
+    stop: str = "",
+    until: str = "length",
 ) -> list[Iterator[Piece]]:
-    """Return a stream of pieces for each of the given rows; they share the steps, each reads at its own pace."""
+    """Return a stream of pieces for each of the given rows; they share the steps, each reads at its own pace.
+
+    They go on after the text `after`. A stream ends before the stop text, and before the end of its line or document if
+    `until` says so; a document ends at a mark, a line at either.
+    """
+    marks = first_mark(vocabulary)
     waiting: list[deque[Piece]] = [deque() for _ in rows]
-    decoders = [vocabulary.decoder() for _ in rows]
+    decoders = [vocabulary.decoder(after) for _ in rows]
     ended = [False] * len(rows)
 
     def advance() -> bool:
@@ -42,12 +55,34 @@ def pieces(
                 yield waiting[place].popleft()
         ended[place] = True
 
-    def until_stop(place: int) -> Iterator[Piece]:
-        yield from without(stream(place), stop)
+    def cut(place: int) -> Iterator[Piece]:
+        found = stream(place)
+        if until != "length":
+            found = takewhile(lambda piece: piece.id < marks, found)
+        for text in ("\n" if until == "line" else "", stop):
+            found = without(found, text) if text else found
+        yield from found
         ended[place] = True
         waiting[place].clear()
 
-    return [until_stop(place) if stop else stream(place) for place in range(len(rows))]
+    return [cut(place) for place in range(len(rows))]
+
+
+def ending(vocabulary: Vocabulary, until: str, stop: str) -> Callable[[tuple[int, ...]], bool]:
+    """Return whether a text of ids is at its end with its last symbol, as `pieces` ends it."""
+    marks = first_mark(vocabulary)
+    stops = [text for text in ("\n" if until == "line" else "", stop) if text]
+    reach = 4 * max(map(len, stops), default=0)  # a character has four bytes at most
+
+    def ended(ids: tuple[int, ...]) -> bool:
+        if until != "length" and ids[-1] >= marks:
+            return True
+        if not stops:
+            return False
+        tail = vocabulary.decode(ids[-reach:])
+        return any(text in tail for text in stops)
+
+    return ended
 
 
 def without(stream: Iterator[Piece], stop: str) -> Iterator[Piece]:
