@@ -88,7 +88,7 @@ def test_the_bar_is_a_5_gram_model(tmp_path: Path) -> None:
 def test_options_are_chosen_from_the_text() -> None:
     chosen = language().options
     assert chosen.cell == "lstm" and chosen.embedding_size == 16 and chosen.learning_rate
-    assert language(tied=True, skip=True, layers=3).options.embedding_size == 48
+    assert language(tied=True, skip=True, layers=3).options.embedding_size == 16
     assert language("abc" * 30, batch_size=None, window=None).options.window
     with pytest.raises(DataError, match="longer than one window"):
         language("abc" * 10, window=16)

@@ -24,6 +24,8 @@ COMMON: dict[str, Any] = {
     "recurrent_dropout": 0.4,
     "batch_size": 3,
     "learning_rate": 0.05,
+    "optimizer": "sgd",
+    "schedule": "step",
     "weight_decay": 5.0,
     "clip": 0.01,
     "validation": "0.4",
@@ -35,9 +37,17 @@ COMMON: dict[str, Any] = {
 LANGUAGE_CASES: dict[str, Any] = {
     **COMMON,
     "unit": "byte",
+    "documents": "line",
     "window": 9,
     "embedding_size": 5,
     "tied": True,
+    "init_range": 0.5,
+    "layer_norm": True,
+    "transition_layers": 1,
+    "weight_dropout": 0.4,
+    "embedding_dropout": 0.4,
+    "weight_noise": 0.1,
+    "adaptive_weight_noise": True,
 }
 CLASSIFIER_CASES: dict[str, Any] = {
     **COMMON,
@@ -49,13 +59,23 @@ CLASSIFIER_CASES: dict[str, Any] = {
 BESIDE: dict[str, tuple[dict[str, Any], Any]] = {
     "reset": ({"cell": "gru"}, "before"),
     "nonlinearity": ({"cell": "rnn"}, "relu"),
+    "softmax": ({"unit": "byte"}, "adaptive"),
+    "momentum": ({"optimizer": "sgd"}, 0.9),
+    "decay": ({"schedule": "step", "hold": 0.0}, 0.1),
+    "hold": ({"schedule": "step"}, 0.0),
     "skip": ({"layers": 2}, True),
+    "residual": ({"layers": 2}, True),
+    "vocabulary_size": ({"unit": "word"}, 5),
+    "min_count": ({"unit": "word"}, 25),
+    "hidden_sizes": ({"hidden_size": None, "layers": None}, "7,9"),
 }
 ELSEWHERE = {  # options that change no weight: the test that shows what they do
     "patience": "tests/training/test_stopping.py",
     "precision": "tests/laws/test_kernels.py",  # where the processor has bfloat16 products
     "unknown": "test_unknown",
     "corpus": "test_corpus",
+    "column": "tests/tasks/test_language_reading.py",
+    "condition": "tests/tasks/test_language_reading.py",
     "recompute": "test_recompute",
     "text_column": "test_columns",
     "label_column": "test_columns",
@@ -105,7 +125,9 @@ def test_unknown(tmp_path: Path) -> None:
     base = run("language", [unspool.Text(story(200))], tmp_path / "base")
     text = [unspool.Text(story(200) + "Ж" * 9)]
     with pytest.raises(DataError):
-        unspool.begin("language", text, base=str(base.path), out=str(tmp_path / "fail"))
+        base.model.evaluate(text)
+    added = unspool.begin("language", text, base=str(base.path), out=str(tmp_path / "fail"))
+    assert "Ж" in added.task.vocabulary.symbols
     for how, count in (("skip", 0), ("replace", 9)):
         session = unspool.begin(
             "language", text, base=str(base.path), options={"unknown": how}, out=str(tmp_path / how)
@@ -119,9 +141,9 @@ def run(task: str, data: Any, out: Path, **options: Any) -> Run:
 
 
 def test_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from unspool.tasks import language
+    from unspool.tasks import language_reading
 
-    monkeypatch.setattr(language, "builtin_text", lambda name: unspool.Text(f"{name} " * 200))
+    monkeypatch.setattr(language_reading, "builtin_text", lambda name: unspool.Text(f"{name} " * 200))
     found = {}
     for corpus in ("docs", "python"):
         session = unspool.begin("language", options={**LANGUAGE, "corpus": corpus}, out=str(tmp_path / corpus))

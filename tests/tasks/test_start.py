@@ -51,7 +51,8 @@ def test_the_run_knows_its_model() -> None:
     assert unspool.load("run/model.safetensors").score("the cat").shape == (7,)
     assert isinstance(events[-1], Finished) and events[-1].metrics == run.metrics
     assert sum(isinstance(event, Progress) for event in events) == 5
-    assert contents(run.path).keys() == {"model.safetensors", "last.safetensors", "log.jsonl", "curve.png"}
+    files = {"model.safetensors", "last.safetensors", "log.jsonl", "curve.png", "samples.html"}
+    assert contents(run.path).keys() == files
 
 
 def test_data_in_memory() -> None:
@@ -135,8 +136,10 @@ def test_starting_from_a_run() -> None:
     ):
         with pytest.raises(SpecError, match=told):
             unspool.begin("language", ["story.txt"], base="base", options=options)
-    with pytest.raises(DataError, match=r"U\+0416"):
-        unspool.begin("language", [unspool.Text(story() + "Ж")], base="base")
+    grown = unspool.begin("language", [unspool.Text(story() + "Ж")], base="base", out="grown").task
+    assert "Ж" in grown.vocabulary.symbols
+    with pytest.raises(DataError, match=r"no gone\.txt"):
+        unspool.begin("language", ["gone.txt"], base="base")
     with pytest.raises(SpecError, match="classifier model, got a language"):
         unspool.begin("classifier", None, base="base")
     assert not list(Path("runs").iterdir())
@@ -151,7 +154,7 @@ def test_a_run_is_overwritten_only_when_told_to() -> None:
     with pytest.raises(UnspoolError):
         train("no.txt", out="run", force=True)
     with pytest.raises(UnspoolError):
-        train(out="run", force=True, tied=True, embedding_size=3)
+        train(out="run", force=True, tied=True, embedding_size=0)
     assert contents(Path("run")) == before
     train(out="run", force=True, seed=1)
     after = contents(Path("run"))

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from unittest import mock
@@ -24,8 +24,10 @@ PRELOADED = [
 ]
 
 
-def command(arguments: Sequence[str], errors: str, save_seconds: float) -> None:
+def command(arguments: Sequence[str], errors: str, save_seconds: float, environment: Mapping[str, str]) -> None:
     """What runs in the process: `unspool ARGUMENTS`, its standard error in a file."""
+    os.environ.update(environment)  # the server's is that of its own beginning
+
     import torch
 
     from unspool.cli.main import main
@@ -38,11 +40,13 @@ def command(arguments: Sequence[str], errors: str, save_seconds: float) -> None:
     main([*arguments, "--threads", "1"])
 
 
-def start(arguments: Sequence[str], errors: Path, save_seconds: float = 30.0) -> ForkServerProcess:
+def start(
+    arguments: Sequence[str], errors: Path, save_seconds: float = 30.0, environment: Mapping[str, str] | None = None
+) -> ForkServerProcess:
     """Start a command."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
-    process = context.Process(target=command, args=(list(arguments), str(errors), save_seconds))
+    process = context.Process(target=command, args=(list(arguments), str(errors), save_seconds, environment or {}))
     path = os.pathsep.join(filter(None, sys.path))  # the server finds what to load beforehand by this
     with mock.patch.dict(os.environ, PYTHONPATH=path, OMP_NUM_THREADS="1"):
         process.start()

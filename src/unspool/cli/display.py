@@ -18,12 +18,12 @@ PLAIN_SECONDS = 10.0  # between lines where there is no terminal to draw on
 
 
 class Display:
-    """Shows the events of one session on standard error; nothing at all if quiet."""
+    """Shows the events of one session on standard error; if quiet only what went wrong, if silent nothing at all."""
 
-    def __init__(self, session: Session, *, quiet: bool) -> None:
-        self.session, self.quiet = session, quiet
+    def __init__(self, session: Session, *, quiet: bool, silent: bool = False) -> None:
+        self.session, self.quiet, self.silent = session, quiet or silent, silent
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)
-        self.live = self.console.is_terminal and not quiet
+        self.live = self.console.is_terminal and not self.quiet
         self.bar = Progress(
             BarColumn(bar_width=24), TextColumn("{task.description}"), console=self.console, transient=True
         )
@@ -42,7 +42,7 @@ class Display:
 
     def show(self, event: Event) -> None:
         """Show one event."""
-        if self.quiet and not isinstance(event, RolledBack):
+        if self.silent or (self.quiet and not isinstance(event, RolledBack)):
             return
         if isinstance(event, Started):
             self._started(event)
@@ -60,6 +60,8 @@ class Display:
             why = "no improvement for a while" if event.reason == "patience" else "the budget is spent"
             self._say(f"done after {event.step} updates in {duration(event.seconds)}: {why}")
             self._say(self._validated(event.step, event.metrics, "  kept"))
+            for line in event.advice:
+                self._say(line)
 
     def _started(self, event: Started) -> None:
         task = self.session.task
@@ -116,8 +118,9 @@ def duration(seconds: float) -> str:
 
 
 def _chosen(options: dict[str, Any]) -> dict[str, Any]:
-    sized = ("cell", "hidden_size", "layers", "dropout", "learning_rate", "batch_size", "window", "pooling", "seed")
-    return {name: options[name] for name in sized if options.get(name) is not None}
+    sized = ("cell", "hidden_size", "layers", "hidden_sizes", "dropout", "learning_rate", "batch_size", "window")
+    chosen = (*sized, "pooling", "seed")
+    return {name: options[name] for name in chosen if options.get(name) not in (None, "")}
 
 
 def _short(value: Any) -> str:

@@ -31,6 +31,8 @@ def info(run: str, *, json: bool = False) -> None:
                 {f"  {name}": _short(value) for name, value in part.items() if name != "confusion"},
                 spaces=title != "tensors",
             )
+        elif isinstance(part, list):
+            print(*part, sep="\n", end="\n" if part else "")
         else:
             print(f"{title}: {part}")
 

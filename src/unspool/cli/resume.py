@@ -39,15 +39,18 @@ def resume(
     json
         Print one JSON object at the end.
     """
-    from unspool.cli.training import run_training
+    from unspool.cli.training import one_voice, run_training
     from unspool.tasks.start import reopen
+    from unspool.training.parallel import speaks
 
-    machine.apply()
-    budget = Budget.of(minutes, epochs, steps)
-    session = reopen(run, budget, device=machine.device, spent=clock.spent)
-    if isinstance(session, str):
+    with one_voice():
+        machine.apply()
+        budget = Budget.of(minutes, epochs, steps)
+        session = reopen(run, budget, device=machine.device, spent=clock.spent)
+        if not isinstance(session, str):
+            return run_training(session, quiet=quiet, json=json)
+    if speaks():
         remark(session)
         if json:
             print_json({"run": run, "finished": True, "message": session})
-        return 0
-    return run_training(session, quiet=quiet, json=json)
+    return 0

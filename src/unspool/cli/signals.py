@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from types import FrameType
 
+from unspool.training.parallel import Lost
+
 
 class Interrupt:
     """A context in which SIGINT and SIGTERM are noted in `number` instead of stopping the program."""
@@ -18,14 +20,10 @@ class Interrupt:
             self._before[number] = signal.signal(number, self._note)
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        lost = kind is not None and issubclass(kind, Lost)  # then torchrun ends this process too: it has yet to say why
         for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
-
-    @property
-    def status(self) -> int:
-        """The exit status of a program that the signal ended: 130 or 143."""
-        return 128 + self.number
+            signal.signal(number, signal.SIG_IGN if lost else handler)  # type: ignore[arg-type]
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.number:

@@ -21,25 +21,26 @@ def _command(name: str, entry: Entry) -> Callable[..., int]:
     options_class: Any = entry.load_options()
 
     def command(*data: str, options: Any = None, settings: Any = None, machine: Any = None) -> int:
-        from unspool.cli.training import run_training
+        from unspool.cli.training import one_voice, run_training
         from unspool.tasks.start import begin
 
         settings, machine = settings or TrainSettings(), machine or Machine()
-        budget = Budget.of(settings.minutes, settings.epochs, settings.steps)
-        machine.apply()
-        session = begin(
-            name,
-            restore_dash(data),
-            options=asdict(options or options_class()),
-            budget=budget,
-            out=settings.out,
-            base=settings.from_,
-            force=settings.force,
-            device=machine.device,
-            baseline=settings.baseline,
-            spent=clock.spent,
-        )
-        return run_training(session, quiet=settings.quiet, json=settings.json)
+        with one_voice():
+            budget = Budget.of(settings.minutes, settings.epochs, settings.steps)
+            machine.apply()
+            session = begin(
+                name,
+                restore_dash(data),
+                options=asdict(options or options_class()),
+                budget=budget,
+                out=settings.out,
+                base=settings.from_,
+                force=settings.force,
+                device=machine.device,
+                baseline=settings.baseline,
+                spent=clock.spent,
+            )
+            return run_training(session, quiet=settings.quiet, json=settings.json)
 
     command.__annotations__ = {
         "data": Annotated[str, Parameter(help="Files or folders, or - for standard input.")],

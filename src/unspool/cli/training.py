@@ -2,40 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from unspool.cli.display import Display
+from unspool.cli.main import FAILURE, USAGE
 from unspool.cli.signals import Interrupt
 from unspool.cli.streams import print_json, remark
+from unspool.errors import SpecError, UnspoolError
 from unspool.tasks.start import Session, pictures
 from unspool.training.events import Finished, Progress
+from unspool.training.parallel import Lost, speaks
+
+
+@contextmanager
+def one_voice() -> Iterator[None]:
+    """Of several processes that fail for one reason, let one say it; that another is lost, each says by itself."""
+    try:
+        yield
+    except UnspoolError as error:
+        if speaks() or isinstance(error, Lost):
+            raise
+        raise SystemExit(USAGE if isinstance(error, SpecError) else FAILURE) from error
 
 
 def run_training(session: Session, *, quiet: bool, json: bool) -> int:
     """Run a session to its end or to a signal, and return the exit status."""
     finished: Finished | None = None
     last: Progress | None = None
-    with Interrupt() as interrupt, Display(session, quiet=quiet) as display:
+    first = session.ranks.first
+    with Interrupt() as interrupt, Display(session, quiet=quiet, silent=not first) as display:
         for event in session.events:
             display.show(event)
             last = event if isinstance(event, Progress) else last
             finished = event if isinstance(event, Finished) else finished
             if interrupt.number and finished is None:
-                session.close()
-                break
+                session.stop(interrupt.number)
+    if first:
+        _tell(session, finished, last, quiet=quiet, json=json)
+    session.ranks.same(None)  # nobody leaves before all is told: when one process has failed, torchrun ends the others
+    return 0 if finished else 128 + session.ranks.stopped  # as a shell reports a signal: 130 or 143
+
+
+def _tell(session: Session, finished: Finished | None, last: Progress | None, *, quiet: bool, json: bool) -> None:
+    """Say what has come of a training, and draw it."""
     drawn = pictures(session)
     if finished is None:
         step = session.training.place.step
         remark(f"stopped after update {step}; everything is saved, go on with: unspool resume {session.folder.path}")
         if json:
             print_json({"run": str(session.folder.path), "finished": False, "step": step})
-        return interrupt.status
+        return
     for path in drawn:
         remark(f"picture: {path}", quiet=quiet)
     remark(f"model: {session.folder.model}", quiet=quiet)
     if json:
         print_json(summary(session, finished, last))
-    return 0
 
 
 def summary(session: Session, finished: Finished, last: Progress | None) -> dict[str, Any]:
@@ -52,6 +75,7 @@ def summary(session: Session, finished: Finished, last: Progress | None) -> dict
         **finished.metrics,
         "tokens_per_second": last.items_per_second if last else None,
         "baseline": dict(task.baselines),
+        "advice": finished.advice,
         "options": session.options,
         **task.describe(),
     }

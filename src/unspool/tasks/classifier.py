@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -309,6 +309,12 @@ class BatchesOf:
     def __init__(self, task: Classifier, data: Labelled, order: Buckets) -> None:
         self.task, self.data, self.order = task, data, order
         self.steps_per_epoch = order.steps_per_epoch
+        self.part: Callable[[int], range] = range
+        self.rows, self.whole = range(0), 0  # of the last batch: those in it, and how many it has in all
+
+    def divide(self, part: Callable[[int], range]) -> None:
+        """Leave all but the rows `part(n)` of each batch of n to other processes."""
+        self.part = part
 
     @property
     def epoch(self) -> int:
@@ -319,7 +325,10 @@ class BatchesOf:
         return self
 
     def __next__(self) -> Batch:
-        return self.task.gather(self.data, next(self.order))
+        batch = self.task.gather(self.data, next(self.order))  # padded to the longest of all, for equal noise
+        self.rows, self.whole = self.part(len(batch.labels)), len(batch.labels)
+        own = slice(self.rows.start, self.rows.stop)
+        return Batch(batch.values[:, own].contiguous(), batch.lengths[own], batch.labels[own])
 
     def state_dict(self) -> dict[str, Any]:
         """Return the place in the data."""

@@ -1,4 +1,4 @@
-"""Language models over characters or bytes: a text in, more of it out (Graves 2013 section 3; Karpathy 2015)."""
+"""Language models over characters, bytes or words: a text in, more of it out (Graves 2013 section 3; Karpathy 2015)."""
 
 from __future__ import annotations
 
@@ -12,23 +12,32 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unspool.data.builtin import builtin_text
-from unspool.data.corpus import Corpus, read_corpus
+from unspool.data.corpus import Corpus
+from unspool.data.ids import pieces_of
+from unspool.data.marks import border
 from unspool.data.stream import Lanes, Window, single_pass
 from unspool.data.vocabulary import Vocabulary, vocabulary_from_dict
+from unspool.data.words import WordVocabulary
 from unspool.errors import DataError, SpecError
-from unspool.heads.categorical import Categorical
+from unspool.nets.growth import grown, places_of
+from unspool.nets.noise import with_complexity, with_own_noise
 from unspool.nets.sequence import SequenceNet
 from unspool.spec import replace
-from unspool.tasks.holdout import fraction_of, listed, located
+from unspool.tasks.advice import advise
+from unspool.tasks.dynamic import dynamic_losses
+from unspool.tasks.holdout import fraction_of, located
 from unspool.tasks.language_options import LanguageOptions
+from unspool.tasks.language_reading import read_text
 from unspool.tasks.language_text import TextModel
 from unspool.tasks.sizing import language_sizing
 from unspool.tasks.specimens import windows
+from unspool.training.checkpoint import load_parameters, parameters
 from unspool.training.options import Budget, TrainingOptions
 from unspool.training.protocol import Loss, Specimen, Task
 
+NOUNS = {"char": "character", "byte": "byte", "word": "word", "bpe": "token"}
 SHORT = 200  # symbols below which nothing is held out
+SHOWN = 10  # new symbols that are named
 DEFAULT_BUDGET = Budget("minutes", 10)
 
 
@@ -47,11 +56,12 @@ class Language(TextModel, Task):
 
     def __init__(self, options: LanguageOptions, vocabulary: Vocabulary) -> None:
         self.options, self.vocabulary = options, vocabulary
-        self.unit = f"nats a {'character' if options.unit == 'char' else 'byte'}"
-        self.noun = "characters" if options.unit == "char" else "bytes"
+        self.unit, self.noun = f"nats a {NOUNS[options.unit]}", f"{NOUNS[options.unit]}s"
         self.train_ids: NDArray[Any] = np.empty(0, np.uint8)
         self.validation_ids: NDArray[Any] = np.empty(0, np.uint8)
         self.split = ""
+        self.documents = 0
+        self.unknown_share = 0.0
 
     @classmethod
     def prepare(
@@ -65,13 +75,12 @@ class Language(TextModel, Task):
         assert isinstance(options, LanguageOptions)
         options = replace(options, validation=located(options.validation))
         known = base.vocabulary if isinstance(base, Language) else None
-        items = list(data or [builtin_text(options.corpus)])
+        grow = known is None or options.unknown == "fail"  # symbols that the base does not know are added to it
         fraction = fraction_of(options.validation)
         held = [] if fraction is not None else [options.validation]
-        vocabulary = known
-        if vocabulary is None and held:  # symbols of both files are known
-            vocabulary = read_corpus([*items, *held], options.unit).vocabulary
-        corpus = read_corpus(items, options.unit, vocabulary, options.unknown)
+        if held and grow and options.unit == "char":  # the characters of both files are known
+            known = read_text(options, held, known, grow).vocabulary
+        corpus = read_text(options, data, known, grow)
         task = cls(options, corpus.vocabulary)
         task._split(corpus, fraction, held)
         task.budget = budget or DEFAULT_BUDGET
@@ -80,9 +89,9 @@ class Language(TextModel, Task):
 
     def _split(self, corpus: Corpus, fraction: float | None, held: list[str]) -> None:
         ids = corpus.ids
-        self.fingerprint = corpus.fingerprint
+        self.fingerprint, self.documents = corpus.fingerprint, corpus.documents
         if fraction is None:
-            other = read_corpus(held, self.options.unit, self.vocabulary, self.options.unknown)
+            other = read_text(self.options, held, self.vocabulary)
             self.train_ids, self.validation_ids = ids, other.ids
             self.fingerprint += other.fingerprint
             self.split = f"validation on {Path(held[0]).name}"
@@ -90,9 +99,14 @@ class Language(TextModel, Task):
             self.train_ids = self.validation_ids = ids
             self.split = f"validation on the training text itself: it has fewer than {SHORT} {self.noun}"
         else:
-            border = int(len(ids) * (1.0 - fraction))
-            self.train_ids, self.validation_ids = ids[:border], ids[border:]
-            self.split = f"validation on the last {fraction:g} of the text"
+            wanted = int(len(ids) * (1.0 - fraction))
+            place = border(ids, wanted, len(self.vocabulary.base)) if corpus.documents else None
+            self.train_ids, self.validation_ids = np.split(ids, [wanted if place is None else place])
+            what = "documents, which are shuffled" if self.options.condition else "documents"
+            self.split = f"validation on the last {fraction:g} of the {'text' if place is None else what}"
+        if isinstance(words := self.vocabulary.base, WordVocabulary):
+            unknown = sum(int(np.count_nonzero(part == words.unknown)) for part in pieces_of(self.validation_ids))
+            self.unknown_share = unknown / max(1, len(self.validation_ids))
         for name, part in (("training", self.train_ids), ("validation", self.validation_ids)):
             if len(part) < 2:
                 raise DataError(f"the {name} text needs at least 2 {self.noun}, got {len(part)}; give a longer text")
@@ -107,37 +121,40 @@ class Language(TextModel, Task):
                 f"the training text must be longer than one window ({lanes} lanes x {window} steps), got {symbols} "
                 f"{self.noun}; lower --window or --batch-size, or give a longer text"
             )
-        hidden = o.hidden_size or proposal.hidden_size
-        layers = o.layers or proposal.layers
+        if not o.hidden_sizes:
+            o = replace(o, hidden_size=o.hidden_size or proposal.hidden_size, layers=o.layers or proposal.layers)
+        tied = proposal.tied if o.tied is None else o.tied
         embedding = o.embedding_size
         if embedding is None:
-            embedding = (hidden * layers if o.skip else hidden) if o.tied else min(128, hidden)
+            embedding = o.sizes[-1] if tied else min(128, o.sizes[0])
         return replace(
             o,
             cell=o.cell or "lstm",
-            hidden_size=hidden,
-            layers=layers,
             dropout=proposal.dropout if o.dropout is None else o.dropout,
             learning_rate=o.learning_rate or proposal.learning_rate,
             batch_size=lanes,
             window=window,
             embedding_size=embedding,
+            tied=tied,
+            softmax=o.softmax or proposal.softmax,
         )
 
     def build(self) -> nn.Module:
         """Return a new network, its weights drawn from the seed."""
         o = self.options
-        if None in (o.cell, o.hidden_size, o.layers, o.dropout, o.embedding_size):
+        if not o.sizes or None in (o.cell, o.dropout, o.embedding_size):
             raise SpecError("a network is built from options that are all set; prepare the task with data first")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(o.seed)
             return SequenceNet(
                 len(self.vocabulary),
                 cell=str(o.cell),
-                hidden_size=int(o.hidden_size or 0),
-                layers=int(o.layers or 0),
+                hidden_size=o.sizes,
+                layers=len(o.sizes),
                 embedding_size=int(o.embedding_size or 0),
-                tied=o.tied,
+                tied=bool(o.tied),
+                softmax=o.softmax or "full",
+                init_range=o.init_range,
                 dropout=float(o.dropout or 0.0),
                 recurrent_dropout=o.recurrent_dropout,
                 skip=o.skip,
@@ -146,7 +163,29 @@ class Language(TextModel, Task):
                 nonlinearity=o.nonlinearity,
                 precision=o.precision,
                 recompute=o.recompute,
+                residual=o.residual,
+                layer_norm=o.layer_norm,
+                transition_layers=o.transition_layers,
+                weight_dropout=o.weight_dropout,
+                embedding_dropout=o.embedding_dropout,
+                noise=o.weight_noise,
+                adaptive_noise=o.adaptive_weight_noise,
             )
+
+    def inherit(self, base: Task, origin: str) -> str:
+        """Take the weights of a model of the same or fewer symbols; the new ones start plainly, and are named."""
+        assert isinstance(base, Language)
+        known = set(base.vocabulary.symbols)
+        new = [symbol for symbol in self.vocabulary.symbols if symbol not in known]
+        tensors = with_own_noise(self.model, parameters(base.model))
+        if self.vocabulary.symbols != base.vocabulary.symbols:
+            places = places_of(base.vocabulary.symbols, self.vocabulary.symbols)
+            tensors = grown(self.model, tensors, places)
+        load_parameters(self.model, tensors, origin)
+        if not new:
+            return ""
+        shown = ", ".join(map(repr, new[:SHOWN])) + (f" and {len(new) - SHOWN} more" if len(new) > SHOWN else "")
+        return f"{len(new)} symbols are new to the model: {shown}; it has {len(self.vocabulary)} now"
 
     def batches(self) -> Lanes:
         """Return the training text in contiguous lanes."""
@@ -164,22 +203,23 @@ class Language(TextModel, Task):
         inputs, targets = batch.inputs.to(device), batch.targets.to(device)  # [T, B]
         if batch.fresh or state is None:
             state = self.model.stack.init_state(inputs.shape[1], generator=generator)
-        result = self.model(inputs, state, generator=generator)
-        return Loss(_nats(result.raw, targets), targets.numel(), result.state, {})
+        nats, state = self.model.nats(inputs, targets, state, generator=generator)
+        total = with_complexity(self.model, nats.sum(), targets.numel() / max(1, len(self.train_ids)))
+        return Loss(total, targets.numel(), state, {})
 
-    def metrics(self) -> dict[str, Any]:
-        """Return the loss on the held-out text: one pass, at most 20 lanes, zero start state, state carried."""
-        return self._measure(self.validation_ids)
+    def metrics(self, dynamic_rate: float | None = None) -> dict[str, Any]:
+        """Return the loss on the held-out text: one pass, at most 20 lanes, zero start state, state carried.
 
-    def _measure(self, ids: NDArray[Any]) -> dict[str, Any]:
+        With a `dynamic_rate` a copy of the network goes on learning while it reads; see `unspool.tasks.dynamic`.
+        """
+        return self._measure(self.validation_ids, dynamic_rate)
+
+    def _measure(self, ids: NDArray[Any], dynamic_rate: float | None = None) -> dict[str, Any]:
         nats, count = 0.0, 0
-        self.model.eval()
-        with torch.no_grad():
-            for inputs, targets, state in self._read(ids):
-                result = self.model(inputs, state[0])
-                state[0] = result.state
-                nats += float(_nats(result.raw, targets))
-                count += targets.numel()
+        losses = self._losses(ids) if dynamic_rate is None else dynamic_losses(self.model, ids, rate=dynamic_rate)
+        for found, symbols in losses:
+            nats += float(found)
+            count += symbols
         loss = nats / count
         per_character = len(ids) / max(1, self.vocabulary.count_characters(ids))
         return {
@@ -189,24 +229,28 @@ class Language(TextModel, Task):
             "symbols": count,
         }
 
-    def _read(self, ids: NDArray[Any]) -> Iterator[tuple[Tensor, Tensor, list[Any]]]:
-        state: list[Any] = [None]
+    @torch.no_grad()
+    def _losses(self, ids: NDArray[Any]) -> Iterator[tuple[Tensor, int]]:
+        """The summed nats of each window, and its number of symbols."""
+        self.model.eval()
+        state = None
         for window in single_pass(ids):
-            yield window.inputs.to(self.device), window.targets.to(self.device), state
+            found, state = self.model.nats(window.inputs.to(self.device), window.targets.to(self.device), state)
+            yield found.sum(), window.targets.numel()
 
-    def evaluate(self, data: Any) -> dict[str, Any]:
+    def evaluate(self, data: Any, dynamic_rate: float | None = None) -> dict[str, Any]:
         """Return the metrics on a text; of the text it was trained on, only the held-out part is used."""
-        corpus = read_corpus(listed(data), self.options.unit, self.vocabulary, self.options.unknown)
+        corpus = read_text(self.options, data, self.vocabulary)
         fraction = fraction_of(self.options.validation)
         if corpus.fingerprint == self.fingerprint and fraction is not None:
             self._split(corpus, fraction, [])
-            return {**self.metrics(), "split": self.split}
-        return {**self._measure(corpus.ids), "split": "the whole of the given text"}
+            return {**self.metrics(dynamic_rate), "split": self.split}
+        return {**self._measure(corpus.ids, dynamic_rate), "split": "the whole of the given text"}
 
     def specimen(self, data: Any, steps: int) -> Specimen:
         """Return windows spread over a text."""
         o = self.options
-        ids = self.validation_ids if data is None else read_corpus(listed(data), o.unit, self.vocabulary, o.unknown).ids
+        ids = self.validation_ids if data is None else read_text(o, data, self.vocabulary).ids
         return windows(ids, steps, self.noun)
 
     def validation_cost(self) -> float:
@@ -215,8 +259,14 @@ class Language(TextModel, Task):
 
     def describe(self) -> dict[str, Any]:
         """Return counts and split."""
+        told: dict[str, Any] = {"documents": self.documents} if self.documents else {}
+        if self.options.condition:
+            told["labels"] = len(self.vocabulary.marks)
+        if self.options.unit == "word":
+            told["unknown_words"] = f"{self.unknown_share:.1%} of the held-out text"
         return {
             "symbols": len(self.vocabulary),
+            **told,
             f"training_{self.noun}": len(self.train_ids),
             f"validation_{self.noun}": len(self.validation_ids),
             "split": self.split,
@@ -227,6 +277,11 @@ class Language(TextModel, Task):
         from unspool.data.ngram import witten_bell  # only a training that is reported needs it
 
         return {"5-gram": witten_bell(self.train_ids, self.validation_ids, len(self.vocabulary), order=5)}
+
+    def advice(self) -> list[str]:
+        """Return a line on over- or underfitting, and one on the window."""
+        o = self.options
+        return advise(self.model, self.train_ids, self.validation_ids, int(o.window or 1), float(o.dropout or 0.0))
 
     def metadata(self) -> dict[str, Any]:
         """Return the vocabulary."""
@@ -245,8 +300,5 @@ class Language(TextModel, Task):
 
     def preview(self, step: int) -> str | None:
         """Return a line or two of what the network writes now."""
-        return self.sample(length=160, seed=step)
-
-
-def _nats(raw: Tensor, targets: Tensor) -> Tensor:
-    return -Categorical(raw.shape[-1]).log_prob(raw, targets).sum()
+        marks = self.vocabulary.marks
+        return self.sample(length=160, seed=step, label=marks[step % len(marks)] if self.options.condition else None)

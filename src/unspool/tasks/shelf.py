@@ -7,7 +7,8 @@ from typing import Any
 
 from unspool.errors import CheckpointError, UnspoolError
 from unspool.training import checkpoint
-from unspool.training.folder import LAST, MODEL
+from unspool.training.folder import LAST, LOG, MODEL
+from unspool.training.log import read_log
 
 
 def describe_model(path: Path) -> dict[str, Any]:
@@ -21,8 +22,15 @@ def describe_model(path: Path) -> dict[str, Any]:
         "options": document.get("options", {}),
         "data": document.get("description", {}),
         "training": document.get("training", {}),
+        "advice": _advice(path),
         "tensors": {name: list(tensor.shape) for name, tensor in tensors.items()},
     }
+
+
+def _advice(path: Path) -> list[str]:
+    """What a finished run suggested at its end."""
+    lines = read_log(path / LOG) if path.is_dir() else []
+    return next((line["advice"] for line in reversed(lines) if "advice" in line), [])
 
 
 def list_runs(folder: Path) -> list[dict[str, Any]]:

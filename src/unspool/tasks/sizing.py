@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 
 from unspool.engine.native import BUILT
+from unspool.nets.softmax import LARGE
 from unspool.training.options import Budget
 
 SIZES = (64, 96, 128, 160, 192, 224, 256, 320, 384, 448, 512, 640, 768, 896, 1024)
@@ -28,6 +29,8 @@ class Sizing(NamedTuple):
     learning_rate: float
     batch_size: int
     window: int
+    tied: bool
+    softmax: str
 
 
 def language_sizing(symbols: int, vocabulary: int, budget: Budget) -> Sizing:
@@ -47,7 +50,8 @@ def language_sizing(symbols: int, vocabulary: int, budget: Budget) -> Sizing:
     dropout = round(min(0.5, math.log2(reads) / 12 * small), 2)
     plenty = min(1.5, max(1.0, symbols / 4.5e5) ** 0.5)  # a small text is learned by heart sooner by large steps
     learning_rate = round(3.6e-3 * plenty * max(1.0, 224 / hidden) ** 0.6 * min(1.0, 320 / hidden) ** 0.7, 4)
-    return Sizing(hidden, LAYERS, dropout, learning_rate, lanes, window)
+    softmax = "adaptive" if vocabulary >= LARGE else "full"
+    return Sizing(hidden, LAYERS, dropout, learning_rate, lanes, window, vocabulary >= LARGE, softmax)
 
 
 def _symbols_read(symbols: int, vocabulary: int, budget: Budget) -> int:
@@ -69,8 +73,11 @@ def _hidden(read: int) -> int:
 
 def _operations(hidden: int, vocabulary: int) -> int:
     """Return the floating-point operations of one training symbol: six for each weight of a matrix."""
-    embedding = min(128, hidden)
-    weights = 4 * hidden * (embedding + hidden) + (LAYERS - 1) * 8 * hidden * hidden + hidden * vocabulary
+    if vocabulary < LARGE:
+        embedding, scored = min(128, hidden), vocabulary
+    else:  # clusters score a seventh, and to update all rows of so wide a table costs a tenth more
+        embedding, scored = 2 * hidden, vocabulary // 4
+    weights = 4 * hidden * (embedding + hidden) + (LAYERS - 1) * 8 * hidden * hidden + hidden * scored
     return 6 * weights
 
 

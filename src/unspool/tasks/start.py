@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -19,9 +19,11 @@ from unspool.tasks.load import choose_device, load, prepare_again, task_of
 from unspool.training import checkpoint
 from unspool.training.events import Event
 from unspool.training.folder import GOOD, RunFolder
+from unspool.training.gallery import draw_samples
 from unspool.training.log import draw_curve, recorded
 from unspool.training.loop import Cycle, Loop
 from unspool.training.options import NETWORK_OPTIONS, Budget, TrainingOptions
+from unspool.training.parallel import Ranks, join
 from unspool.training.protocol import Task
 from unspool.training.state import Place, Snapshot, Training
 
@@ -45,9 +47,21 @@ class Session:
         """Every option as it was chosen."""
         return to_dict(self.task.options)
 
+    @property
+    def ranks(self) -> Ranks:
+        """The processes that train together."""
+        return self.training.ranks
+
     def close(self) -> None:
-        """Stop after the current update, and save."""
+        """Stop after the current update, and save; where several processes train, `stop` is the way."""
         self.events.close()
+
+    def stop(self, signal: int) -> None:
+        """Let all processes of the training stop after the current update, save, and end their events."""
+        self.ranks.wish = signal
+        if self.ranks.size == 1:
+            self.ranks.stopped = signal
+            self.close()
 
 
 @dataclass(frozen=True)
@@ -77,29 +91,39 @@ def begin(
     spent: Callable[[], float] = lambda: 0.0,
 ) -> Session:
     """Prepare a new training; `spent()` says how many seconds of a budget in minutes are gone already."""
-    kind, data = task_entry(name).load(), listed(data)
-    chosen = from_dict(kind.Options, options or {})
-    start = load(base) if base is not None else None
-    if start is not None:
-        chosen = _inherit(chosen, start, kind)
-    folder = RunFolder.reserve(out, name, force=force)
+    ranks = join()
+    with ranks.together():
+        kind, data = task_entry(name).load(), listed(data)
+        chosen = from_dict(kind.Options, options or {})
+        start = load(base) if base is not None else None
+        if start is not None:
+            chosen = _inherit(chosen, start, kind)
+        reserved = RunFolder.reserve(out, name, force=force) if ranks.first else None
+    folder = RunFolder(Path(ranks.same(reserved and str(reserved.path))))
     waiting = folder.path / f".{folder.input.name}.tmp"
     try:
-        task = kind.prepare(chosen, _with_standard_input(data, waiting), budget, start)
-        task.sources = paths_of(data)  # "-" stays: it means the text that the run keeps
-        task.model = task.build().to(choose_device(device))
-        if start is not None:
-            checkpoint.load_parameters(task.model, checkpoint.parameters(start.model), str(base))
-        task.baselines = task.baseline() if baseline else {}
+        with ranks.together():
+            given = _with_standard_input(data, waiting, write=ranks.first)
+        task = ranks.by_turns(lambda: kind.prepare(chosen, given, budget, start))
+        ranks.check("the data", [task.fingerprint, to_dict(task.options), task.metadata()])
+        with ranks.together():
+            task.sources = paths_of(data)  # "-" stays: it means the text that the run keeps
+            task.model = task.build().to(ranks.place(choose_device(device)))
+            remark = "" if start is None else task.inherit(start, str(base))
+            training = Training(task, ranks)
+            task.baselines = task.baseline() if baseline and ranks.first else {}
     except BaseException as error:
-        folder.remove_if_empty()
+        if ranks.first:
+            folder.remove_if_empty()
         if isinstance(error, UnspoolError) and str(waiting) in str(error):
             raise type(error)(str(error).replace(str(waiting), "standard input")) from error
         raise
-    folder.clear()
-    if waiting.exists():
-        waiting.replace(folder.input)
-    return _session(folder, Training(task), Cycle(task.budget), spent())
+    if ranks.first:
+        folder.clear()
+        if waiting.exists():
+            waiting.replace(folder.input)
+    ranks.copy_first(list(checkpoint.parameters(task.model).values()))
+    return _session(folder, training, Cycle(task.budget), spent(), remark=remark)
 
 
 def reopen(
@@ -115,30 +139,16 @@ def reopen(
     Raises:
         CheckpointError: there is no run, its file is damaged, or its data is missing or has changed.
     """
-    folder = RunFolder.open(str(run))
-    folder.clean()
-    tensors, document = folder.read_last()
-    stored, cycle, seconds = task_of(document, folder.last), *_cycle_of(document, folder.last)
-    place = _place_of(document, folder.last)
-    if place.finished and budget in (None, cycle.budget):
-        done = f"{folder.path} is finished ({place.finished}, update {place.step})"
-        return f"{done}; go on with --steps, --epochs or --minutes"
-    task = prepare_again(stored, document, folder, data, cycle.budget)
-    task.sources = document.get("sources")
-    task.model = task.build().to(choose_device(device))
-    training = Training(task)
-    _restore(training, Snapshot(tensors, document), folder.last)
-    good, remark = _good_of(tensors, document), ""
-    if budget is not None and budget != cycle.budget:
-        total = budget.steps(training.batches.steps_per_epoch)
-        if (place.step if total is not None else seconds) >= (total if total is not None else budget.amount * 60.0):
-            return f"{folder.path} is at update {place.step} already, which is beyond {budget}; ask for more than that"
-        cycle, good = Cycle(budget, place.step, seconds), None
-        task.budget = budget
-        training.place.finished, training.place.stale = "", 0
-        remark = f"a new cycle of the learning rate begins at update {place.step} and ends after {budget} in all"
-    folder.cut_log(place.step, place.rollbacks)
-    return _session(folder, training, cycle, seconds + spent(), good, remark)
+    ranks = join()
+    with ranks.together():
+        folder = RunFolder.open(str(run))
+    found = ranks.by_turns(lambda: _found(folder, budget, data, device, ranks))
+    if isinstance(found, str):
+        return found
+    if ranks.first:
+        place = found.training.place
+        folder.cut_log(place.step, place.rollbacks)
+    return _session(folder, found.training, found.cycle, found.seconds + spent(), found.good, found.remark)
 
 
 def train(
@@ -210,31 +220,71 @@ def finish(session: Session, on_event: Callable[[Event], None] | None = None) ->
                 on_event(event)
     finally:
         session.close()
-    pictures(session)
+    if session.ranks.first:
+        pictures(session)
     return Run(session.folder.path, session.training.place.metrics)
 
 
 def pictures(session: Session) -> list[Path]:
-    """Draw the learning curve and the task's own pictures into the run folder; none where matplotlib is missing."""
+    """Draw learning curve, samples and the task's pictures into the run folder; without matplotlib only samples."""
+    samples = draw_samples(session.folder, session.task.unit)
     curve = draw_curve(session.folder, session.task.unit)
+    drawn = [path for path in (curve, samples) if path is not None]
     if curve is None:
-        return []
-    return [curve, *session.task.pictures(session.folder.path, session.training.place.metrics)]
+        return drawn
+    return [*drawn, *session.task.pictures(session.folder.path, session.training.place.metrics)]
+
+
+class _Found(NamedTuple):
+    training: Training
+    cycle: Cycle
+    seconds: float  # of training so far
+    good: Snapshot | None
+    remark: str
+
+
+def _found(folder: RunFolder, budget: Budget | None, data: Any, device: str, ranks: Ranks) -> _Found | str:
+    """Return what is in the folder of a run, or a sentence where there is nothing left to do."""
+    if ranks.first:
+        folder.clean()
+    tensors, document = folder.read_last()
+    stored, cycle, seconds = task_of(document, folder.last), *_cycle_of(document, folder.last)
+    place = _place_of(document, folder.last)
+    if place.finished and budget in (None, cycle.budget):
+        done = f"{folder.path} is finished ({place.finished}, update {place.step})"
+        return f"{done}; go on with --steps, --epochs or --minutes"
+    task = prepare_again(stored, document, folder, data, cycle.budget)
+    task.sources = document.get("sources")
+    task.model = task.build().to(ranks.place(choose_device(device)))
+    training = Training(task, ranks)
+    _restore(training, Snapshot(tensors, document), folder.last)
+    good, remark = _good_of(tensors, document), ""
+    if budget is not None and budget != cycle.budget:
+        total = budget.steps(training.batches.steps_per_epoch)
+        if (place.step if total is not None else seconds) >= (total if total is not None else budget.amount * 60.0):
+            return f"{folder.path} is at update {place.step} already, which is beyond {budget}; ask for more than that"
+        cycle, good = Cycle(budget, place.step, seconds), None
+        task.budget = budget
+        training.place.finished, training.place.stale = "", 0
+        remark = f"a new cycle of the learning rate begins at update {place.step} and ends after {budget} in all"
+    return _Found(training, cycle, seconds, good, remark)
 
 
 def _session(
     folder: RunFolder, training: Training, cycle: Cycle, seconds: float, good: Snapshot | None = None, remark: str = ""
 ) -> Session:
-    loop = Loop(training, cycle, folder, seconds, good)
-    return Session(folder, training, recorded(loop.events(), folder), remark)
+    loop = Loop(training, cycle, folder, training.ranks.same(seconds), good)
+    events = loop.events()
+    return Session(folder, training, recorded(events, folder) if training.ranks.first else events, remark)
 
 
-def _with_standard_input(data: Any, kept: Path) -> Any:
-    """Write standard input, where it is named, to a file that can be read again."""
+def _with_standard_input(data: Any, kept: Path, write: bool) -> Any:
+    """Put a file that can be read again in the place of standard input, where it is named, and write it."""
     if not isinstance(data, list) or not any(isinstance(item, str) and item == "-" for item in data):
         return data
-    with kept.open("wb") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
+    if write:
+        with kept.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
     return [str(kept) if isinstance(item, str) and item == "-" else item for item in data]
 
 

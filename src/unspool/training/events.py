@@ -73,3 +73,4 @@ class Finished(Event):
 
     reason: str
     metrics: dict[str, Any]
+    advice: list[str] = field(default_factory=list)  # what the run suggests to try next, a line each

@@ -17,9 +17,9 @@ from unspool.training.protocol import Task
 from unspool.training.state import Snapshot
 
 MODEL, LAST, LOG = "model.safetensors", "last.safetensors", "log.jsonl"
-CURVE, CONFUSION, INPUT = "curve.png", "confusion.png", "input.txt"
+CURVE, SAMPLES, CONFUSION, INPUT = "curve.png", "samples.html", "confusion.png", "input.txt"
 GOOD = "good/"  # before the names of the tensors that a roll-back goes back to
-OURS = (MODEL, LAST, LOG, CURVE, CONFUSION, INPUT)
+OURS = (MODEL, LAST, LOG, CURVE, SAMPLES, CONFUSION, INPUT)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from unspool.errors import CheckpointError
-from unspool.training.events import Event, Finished, Progress, RolledBack, Started, Validated
+from unspool.training.events import Event, Finished, Progress, RolledBack, Sampled, Started, Validated
 from unspool.training.folder import CURVE, RunFolder
 
 LINES = 500  # of training progress in one log
@@ -46,8 +46,10 @@ def _line(event: Event, every: int) -> dict[str, Any] | None:
         return {**common, **plain, "best": event.best}
     if isinstance(event, RolledBack):
         return {**common, "rolled_back_from": event.failed_step, "scale": event.scale, "reason": event.reason}
+    if isinstance(event, Sampled):
+        return {**common, "sample": event.text}
     if isinstance(event, Finished):
-        return {**common, "finished": event.reason}
+        return {**common, "finished": event.reason, "advice": event.advice}
     return None
 
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from unspool.errors import TrainingError
+from unspool.errors import CheckpointError, TrainingError
 from unspool.spec import to_dict
 from unspool.training.events import Event, Finished, Progress, RolledBack, Sampled, Saved, Started, Validated
 from unspool.training.folder import RunFolder
 from unspool.training.options import Budget
-from unspool.training.schedule import learning_rate, warmup_steps
+from unspool.training.parallel import Lost
+from unspool.training.schedule import learning_rate, stepped, warmup_steps
 from unspool.training.state import Snapshot, Training
 
 SAVE_SECONDS = 30.0  # half of what a power cut may cost
 SAMPLE_SECONDS = 20.0  # between two samples, at least
+EARLY_SAMPLES = (1, 10, 30, 100, 300, 1000)  # updates after which there is one at once: a network learns most at first
+ADVISABLE = 100  # updates below which there is nothing to say
 VALIDATIONS = 20  # at most, in one cycle
 ROLLBACKS = 6
 ROLLBACK_SCALE = 0.3
@@ -51,19 +53,21 @@ class Loop:
     ) -> None:
         self.training, self.cycle, self.folder = training, cycle, folder
         self.task, self.place = training.task, training.place
+        self.ranks = training.ranks
         self.total = cycle.budget.steps(training.batches.steps_per_epoch)
         self.limit = cycle.budget.amount * 60.0
-        self.began = time.monotonic() - seconds
-        self.saved_at = time.monotonic()
+        self.ranks.meet()
+        self.began = self.ranks.now() - seconds
+        self.saved_at = self.ranks.now()
         self.validation_seconds = 0.0
         self.validated_when = self.sampled_when = seconds
-        self.rate_began, self.rate_items = time.monotonic(), 0
+        self.rate_began, self.rate_items = self.ranks.now(), 0
         self.good: Snapshot = good or training.capture()  # where a roll-back goes
 
     @property
     def seconds(self) -> float:
         """Seconds of training so far, those before a resume included."""
-        return time.monotonic() - self.began
+        return self.ranks.now() - self.began
 
     @property
     def fraction(self) -> float:
@@ -83,22 +87,28 @@ class Loop:
             while True:
                 if self._validation_due():  # first of all: a training that stopped right before one resumes here
                     yield from self._validate()
+                if self.place.sampled < self.place.step and self.place.step in EARLY_SAMPLES:
+                    self.place.sampled = self.place.step
+                    yield from self._sample()
                 if self.fraction >= 1.0 or self._impatient():
                     break
                 yield from self._update()
-                if time.monotonic() - self.saved_at > SAVE_SECONDS:
+                if self.ranks.stopped:
+                    yield self._save_last()
+                    return
+                if self.ranks.now() - self.saved_at > SAVE_SECONDS:
                     yield self._save_last()
             yield from self._finish()
         except GeneratorExit:
-            self._save_last()
+            if self.ranks.size == 1:  # of several, the others know nothing of it
+                self._save_last()
             raise
+        except Lost as error:
+            raise Lost(self._loss_of_a_process()) from error
 
     def _update(self) -> Iterator[Event]:
-        place, step = self.place, self.place.step
-        fraction = self.fraction
-        warmup = warmup_steps(None if self.total is None else self.total - self.cycle.first_step)
-        peak = (self.task.options.learning_rate or 0.0) * place.scale
-        rate = learning_rate(peak, step - self.cycle.first_step, fraction, warmup)
+        place = self.place
+        rate = self._rate()
         update = self.training.update(rate)
         if reason := self._diverged(update.loss, update.norm):
             yield self._roll_back(reason)
@@ -107,12 +117,21 @@ class Loop:
             return
         place.record(update.loss)
         self.rate_items += update.items
-        speed = self.rate_items / max(1e-9, time.monotonic() - self.rate_began)
+        speed = self.rate_items / max(1e-9, self.ranks.now() - self.rate_began)
         fraction = self.fraction
         spent = self.seconds - self.cycle.first_seconds
         remaining = spent * (1.0 - fraction) / fraction if fraction > 0 else 0.0
         epoch = self.training.batches.epoch
         yield Progress(place.step, self.seconds, epoch, fraction, place.smoothed or 0.0, rate, speed, remaining)
+
+    def _rate(self) -> float:
+        """The learning rate of the next update."""
+        options, step = self.task.options, self.place.step - self.cycle.first_step
+        peak = (options.learning_rate or 0.0) * self.place.scale
+        if options.schedule == "step":
+            return stepped(peak, step / self.training.batches.steps_per_epoch, options.hold, options.decay)
+        warmup = warmup_steps(None if self.total is None else self.total - self.cycle.first_step)
+        return learning_rate(peak, step, self.fraction, warmup)
 
     def _diverged(self, loss: float, norm: float) -> str:
         if not (abs(loss) < float("inf") and norm < float("inf")):
@@ -143,6 +162,14 @@ class Loop:
             f"{(self.task.options.learning_rate or 0.0) * self.place.scale:.2g}"
         )
 
+    def _loss_of_a_process(self) -> str:
+        lost = f"a process of this training was lost at update {self.place.step}"
+        try:
+            saved = self.folder.read_last()[1]["place"]["step"]
+        except (CheckpointError, KeyError, TypeError):
+            return f"{lost}, and no state of it is found in {self.folder.path}; start it again"
+        return f"{lost}; the run is saved at update {saved}: go on with unspool resume {self.folder.path}"
+
     def _validation_due(self) -> bool:
         step = self.place.step
         if self.total is None:
@@ -158,15 +185,17 @@ class Loop:
         return due and step > self.place.validated
 
     def _validate(self) -> Iterator[Event]:
-        place, began = self.place, time.monotonic()
-        metrics = self.task.metrics()
-        self.validation_seconds = time.monotonic() - began
+        place, began = self.place, self.ranks.now()
+        metrics = self.ranks.same(self.task.metrics())  # measured by all, so that nobody waits long for one
+        self.ranks.meet()
+        self.validation_seconds = self.ranks.now() - began
         place.validated, self.validated_when = place.step, self.seconds
         loss = float(metrics["validation_loss"])
         best = place.best is None or loss < place.best or not math.isfinite(place.best) or self.task.keeps == "last"
         if best:
             place.best, place.best_step, place.stale, place.metrics = loss, place.step, 0, metrics
-            self.folder.write_model(self.task, {"step": place.step, "budget": str(self.cycle.budget), **metrics})
+            if self.ranks.first:
+                self.folder.write_model(self.task, {"step": place.step, "budget": str(self.cycle.budget), **metrics})
         else:
             place.stale += 1
         if place.smoothed is not None and place.lowest is not None and place.smoothed <= place.lowest + 0.5:
@@ -174,10 +203,14 @@ class Loop:
         yield Validated(place.step, self.seconds, metrics, best)
         if best:
             yield Saved(place.step, self.seconds, self.folder.model)
-        if self.seconds - self.sampled_when > SAMPLE_SECONDS and (text := self.task.preview(place.step)):
+        if self.seconds - self.sampled_when > SAMPLE_SECONDS:
+            yield from self._sample()
+        self.rate_began, self.rate_items = self.ranks.now(), 0
+
+    def _sample(self) -> Iterator[Event]:
+        if self.ranks.first and (text := self.task.preview(self.place.step)):
             self.sampled_when = self.seconds
-            yield Sampled(place.step, self.seconds, text)
-        self.rate_began, self.rate_items = time.monotonic(), 0
+            yield Sampled(self.place.step, self.seconds, text)
 
     def _impatient(self) -> bool:
         patience = self.task.options.patience
@@ -189,12 +222,15 @@ class Loop:
             yield from self._validate()
         self.place.finished = reason
         yield self._save_last()
-        yield Finished(self.place.step, self.seconds, reason, self.place.metrics)
+        advice = self.task.advice() if self.ranks.first and self.place.step >= ADVISABLE else []
+        yield Finished(self.place.step, self.seconds, reason, self.place.metrics, advice)
 
     def _save_last(self) -> Event:
         good = None if self.good.values["place"]["step"] == self.place.step else self.good
-        self.folder.write_last(self.task, self.training.capture(), self.cycle.document(self.seconds), good)
-        self.saved_at = time.monotonic()
+        snapshot = self.training.capture()
+        if self.ranks.first:
+            self.folder.write_last(self.task, snapshot, self.cycle.document(self.seconds), good)
+        self.saved_at = self.ranks.now()
         return Saved(self.place.step, self.seconds, self.folder.last)
 
     def _parameters(self) -> int:

@@ -17,10 +17,15 @@ NETWORK_OPTIONS = frozenset(
         "unit",
         "embedding_size",
         "tied",
+        "softmax",
         "skip",
         "peephole",
         "reset",
         "nonlinearity",
+        "hidden_sizes",
+        "residual",
+        "layer_norm",
+        "transition_layers",
         "bidirectional",
         "pooling",
     )
@@ -43,8 +48,18 @@ class TrainingOptions:
     """Dropout on the recurrent connection, one mask a window (Gal and Ghahramani 2016)."""
     batch_size: Annotated[int | None, Between(1, 65536)] = None
     """Lanes or sequences read side by side."""
-    learning_rate: Annotated[float | None, Between(0, 10, open_low=True)] = None
-    """Peak learning rate of AdamW; it warms up and falls to zero as the budget ends."""
+    learning_rate: Annotated[float | None, Between(0, 1000, open_low=True)] = None
+    """Peak learning rate; with the cosine schedule it warms up and falls to zero as the budget ends."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """AdamW, or plain stochastic gradient descent."""
+    momentum: Annotated[float, Between(0, 0.999)] = 0.0
+    """Momentum of sgd."""
+    schedule: Literal["cosine", "step"] = "cosine"
+    """How the learning rate falls: to zero as the budget ends, or by --decay after each epoch beyond --hold."""
+    decay: Annotated[float, Between(0, 1, open_low=True)] = 0.5
+    """Factor of the step schedule."""
+    hold: Annotated[float, Between(0)] = 4.0
+    """Epochs before the step schedule begins to fall."""
     weight_decay: Annotated[float, Between(0, 10)] = 0.01
     """Decoupled weight decay on matrices."""
     clip: Annotated[float, Between(0, open_low=True)] = 1.0

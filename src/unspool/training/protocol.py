@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from unspool.training.checkpoint import load_parameters, parameters
 from unspool.training.options import Budget, TrainingOptions
 
 State = Any  # a nested named tuple of tensors, see unspool.cells.state
@@ -122,6 +123,11 @@ class Task(ABC):
     def from_metadata(cls, options: TrainingOptions, metadata: Mapping[str, Any]) -> Task:
         """Return the task of a model file; its network is not built yet."""
 
+    def inherit(self, base: Task, origin: str) -> str:
+        """Take the weights of the task that `--from` names; return what a person should know of it, if anything."""
+        load_parameters(self.model, parameters(base.model), origin)
+        return ""
+
     def baseline(self) -> dict[str, float]:
         """Return the simple answers to be measured against, in the unit of the metrics."""
         return {}
@@ -133,6 +139,10 @@ class Task(ABC):
     def preview(self, step: int) -> str | None:
         """Return a short sample to show during training, None where the task has none."""
         return None
+
+    def advice(self) -> list[str]:
+        """Return what the trained network's numbers suggest to try next, a line each."""
+        return []
 
     def evaluate(self, data: Any) -> dict[str, Any]:
         """Return the metrics on other data."""
