@@ -1,29 +1,15 @@
-// Runs every kernel on random sizes, for the sanitizers: all memory is poisoned with NaN, and every instruction set must give
-// the numbers of the first. Exits with 1 and a line for each difference.
-#include <cmath>
+// Runs every kernel on random sizes, for the sanitizers: all memory is poisoned with NaN, and every instruction set
+// must give the numbers of the first. Exits with 1 and a line for each difference.
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
-#include <random>
-#include <vector>
 
+#include "random.h"
 #include "unspool_native.h"
 
 namespace {
 
-using Floats = std::vector<float>;
-
-std::mt19937 generator(7);
-
-long draw(long low, long high) { return std::uniform_int_distribution<long>(low, high)(generator); }
-
-Floats normal(long count, float scale = 1) {
-  std::normal_distribution<float> one(0, scale);
-  Floats values(count);
-  for (float& value : values) value = one(generator);
-  return values;
-}
-
-Floats poison(long count) { return Floats(count, std::nanf("")); }
+using namespace unspool::tests;
 
 struct Case {
   unspool_layer layer{};

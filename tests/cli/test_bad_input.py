@@ -61,6 +61,18 @@ def classify(*arguments: str) -> list[str]:
     return ["train", "classifier", *arguments, *SMALL_CLASSIFIER, "--out", "run"]
 
 
+def test_documents_that_cannot_be_read(refused: Refused) -> None:
+    assert "no 'txet'" in refused(train("rows.csv", "--column", "txet"))
+    assert "no 'kind'" in refused(train("rows.csv", "--column", "text", "--condition", "kind"))
+    assert "leave one of them out" in refused(train("rows.csv", "--column", "text", "--documents", "line"), 2)
+    assert "which have no columns" in refused(train("rows.csv", "--column", "text", "--condition", "file"), 2)
+    Path("blank.txt").write_text("\n \n")
+    assert "blank.txt has no such document" in refused(train("blank.txt", "--documents", "line"))
+    Path("cut.txt.zst").write_bytes(b"plain text")
+    assert "zst" in refused(train("cut.txt.zst"))
+    assert "--vocabulary-size" in refused(train("story.txt", "--unit", "bpe", "--vocabulary-size", "9"), 2)
+
+
 def test_text_that_cannot_be_learned(refused: Refused) -> None:
     assert "nothing.txt" in refused(train("nothing.txt"))
     Path("empty.txt").touch()
@@ -168,7 +180,7 @@ def test_channels(refused: Refused) -> None:
         (["train", "language", "story.txt", "--minutes", "nan"], "--minutes"),
         (["train", "language", "story.txt", "--threads", "0"], "--threads"),
         (["train", "language", "story.txt", "--device", "cudda"], "'cuda'"),
-        (["train", "language", "story.txt", "--tied", "--embedding-size", "3"], "--embedding-size 16"),
+        (["train", "language", "story.txt", "--tied", "--embedding-size", "0"], "a tied output needs an embedding"),
         (["train", "languish", "story.txt"], "language"),
         (["trian", "language"], "train"),
         (["sample"], "run"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 import tomllib
@@ -14,14 +15,19 @@ from torch import Tensor
 
 from unspool.cells import LSTM
 from unspool.cells.base import Cell, State, StepOutput
-from unspool.cli import selfchecks
+from unspool.cli import generation_checks, kernel_checks
 from unspool.cli.doctor import EXTRAS
 from unspool.cli.main import run
-from unspool.engine import fused, native
-from unspool.engine.library import isa
+from unspool.engine import fused, modules, native
+from unspool.engine.generator import WEIGHTS, Generator
+from unspool.engine.library import has_bfloat16, isa
+from unspool.engine.plan import GenerationPlan
 from unspool.training import checkpoint
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
+CHECKS = 13 + 13 * native.BUILT + 3 * has_bfloat16()
+# without it torch's kernel runs the layers of other rows too
+needs_native = pytest.mark.skipif(not native.BUILT, reason="the native engine was not built")
 
 
 def failed(capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -32,15 +38,17 @@ def failed(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return names
 
 
+@needs_native
 def test_all_is_well_here(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor"]) == 0
     shown = capsys.readouterr()
     assert shown.err == ""
     for word in ("torch", torch.__version__, torch.backends.cpu.get_cpu_capability(), isa(), "tolerance"):
         assert word in shown.out
-    assert shown.out.count("\nok ") == 13 and "WRONG" not in shown.out
+    assert shown.out.count("\nok ") == CHECKS and "WRONG" not in shown.out
 
 
+@needs_native
 def test_a_kernel_that_is_slightly_wrong_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -55,9 +63,10 @@ def test_a_kernel_that_is_slightly_wrong_is_named(
     assert run(["doctor"]) == 1
     shown = capsys.readouterr()
     assert "WRONG  torch kernel against the loop, lstm" in shown.out
-    assert "1 of 13 self-checks failed (torch kernel against the loop, lstm)" in shown.err
+    assert f"1 of {CHECKS} self-checks failed (torch kernel against the loop, lstm)" in shown.err
 
 
+@needs_native
 def test_a_corrupted_weight_in_the_native_kernel_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -75,16 +84,72 @@ def test_a_corrupted_weight_in_the_native_kernel_is_named(
     assert failed(capsys) == ["native kernel against the loop, gru"]
 
 
+@needs_native
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_a_corrupted_packed_weight_of_the_generator_is_named(
+    weights: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A number of one layer, as it is handed over to be packed."""
+
+    class Corrupted(Generator):
+        def __init__(self, plan: GenerationPlan, kind: str = "f32") -> None:
+            if kind == weights and plan.layers[0].name == "gru_after":
+                plan = copy.deepcopy(plan)
+                plan.layers[1].cell.weight_hh.data[85, 7] += 1
+            super().__init__(plan, kind)
+
+    monkeypatch.setattr(generation_checks, "Generator", Corrupted)
+    assert failed(capsys) == [f"native generator, {weights}, against the loop, gru"]
+
+
+@needs_native
+def test_a_sampler_that_reads_other_random_numbers_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Next(Generator):
+        def generate(self, *arguments: Any, seed: int = 0, **options: Any) -> Any:
+            return super().generate(*arguments, seed=seed + 1, **options)
+
+    monkeypatch.setattr(generation_checks, "Generator", Next)
+    assert failed(capsys) == ["native sampler against the loop's choices"]
+
+
+@needs_native
+@pytest.mark.skipif(not has_bfloat16(), reason="this processor has no bfloat16 products")
+def test_a_wrong_bfloat16_kernel_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    right = native.sequence
+
+    def stronger(name: str, *tensors: Tensor, precision: str = "float32", **options: Any) -> Any:
+        y, *states = right(name, *tensors, precision=precision, **options)
+        return (y * 1.1 if precision == "bf16" and name == "lstm" else y, *states)
+
+    monkeypatch.setattr(native, "sequence", stronger)
+    assert failed(capsys) == ["bf16 kernel against float32, lstm"]
+
+
+def test_packed_sequences_that_run_on_into_their_padding_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = modules._layers
+    monkeypatch.setattr(modules, "_layers", lambda module, x, states, _: right(module, x, states, None))
+    wrong = [f"packed against padded, {cell}" for cell in ("rnn", "lstm", "gru")]
+    assert failed(capsys) == (wrong if native.BUILT else [])
+
+
 def test_without_the_native_engine_doctor_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(native, "BUILT", False)
-    monkeypatch.setattr(selfchecks, "BUILT", False)
+    monkeypatch.setattr(kernel_checks, "BUILT", False)
+    monkeypatch.setattr(generation_checks, "generation_library", lambda: None)
     assert run(["doctor"]) == 0
     shown = capsys.readouterr().out
-    assert "was not built" in shown and "native kernel against" not in shown
+    assert "was not built" in shown and shown.count("\nok ") == 13
+    for row in ("native kernel against", "native generator", "native sampler", "bf16 kernel"):
+        assert row not in shown
 
 
+@needs_native
 def test_a_wrong_gradient_nan_and_an_exception_are_seen(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

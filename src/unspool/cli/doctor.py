@@ -13,6 +13,7 @@ from unspool import __version__
 from unspool.cli.streams import print_json, print_table, remark
 
 EXTRAS = {
+    "text": {"tokenizers": "tokenizers", "zstandard": "zstandard"},
     "series": {"pandas": "pandas"},
     "pictures": {"matplotlib": "matplotlib", "PIL": "pillow"},
     "baselines": {"sklearn": "scikit-learn"},
@@ -46,10 +47,11 @@ def doctor(*, json: bool = False) -> int:
         shown = {name: version or "not installed" for name, version in extras.items()}
         print_table({**machine, **shown, **{f"kernel {name}": told for name, told in kernels.items()}})
         print("\nself-checks: largest error, relative to the largest value")
+        width = max(len(check.name) for check in found)
         for check in found:
             error = check.reason or ("nan" if math.isnan(check.error) else f"{check.error:.1e}")
             verdict = "ok" if check.passed else "WRONG"
-            print(f"{verdict:<6} {check.name:<46} {error} (tolerance {check.tolerance:.0e})")
+            print(f"{verdict:<6} {check.name:<{width}} {error} (tolerance {check.tolerance:.0e})")
     if failed:
         remark(
             f"unspool: {len(failed)} of {len(found)} self-checks failed ({'; '.join(failed)}); do not trust its results"
@@ -98,9 +100,11 @@ def _version(package: str) -> str:
 def _kernels() -> dict[str, str]:
     """What can run a cell over time here."""
     from unspool.engine.dispatch import KERNELS, enabled
-    from unspool.engine.library import absence, isa
+    from unspool.engine.library import absence, has_bfloat16, isa
     from unspool.engine.native import BUILT
 
     state = "in use where it can" if enabled() else "switched off by UNSPOOL_KERNELS"
     found = {"loop": "any cell, any device"} | {kernel.name: state for kernel in KERNELS}
-    return found | {"native": f"{state}, {isa()}" if BUILT else absence()}
+    if not BUILT:
+        return found | {"native": absence()}
+    return found | {"native": f"{state}, {isa()}, {'with' if has_bfloat16() else 'without'} bfloat16 products"}
