@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--peer", help=argparse.SUPPRESS)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=400, help="of batch 1; fewer of larger batches")
+    parser.add_argument("--steps", type=int, default=2000, help="of batch 1; fewer of larger batches")
     parser.add_argument("--sizes", type=int, default=len(SIZES), help="how many of the sizes")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -55,7 +55,7 @@ def main() -> None:
         size = ours["f32"]["bytes"]
         limit = native.unspool_peak_bandwidth(given.threads, size)
         for batch in BATCHES:
-            steps = max(given.steps // batch, 20)
+            steps = max(given.steps // batch, 100)
             seconds = take_turns(peers, given.rounds, do="write", batch=batch, steps=steps, **sizes)
             best = min(seconds[name] for name in ("torch", *others))
             right = {name: ours[name]["error"] <= BOUNDS[name] for name in WEIGHTS}
@@ -121,13 +121,12 @@ def by_us(net: SequenceNet, batch: int, weights: str) -> Callable[[int], None]:
     """Our native generator."""
     plan = net.generation_plan()
     assert not isinstance(plan, str)
-    steps = Generator(plan, weights).generate(
-        torch.zeros(batch, SYMBOLS), net.init_state(batch), Sampling(), range(batch), seed=1
-    )
+    generator = Generator(plan, weights)
 
     def write(count: int) -> None:
-        for _ in range(count):
-            next(steps)
+        scores, state = torch.zeros(batch, SYMBOLS), net.init_state(batch)
+        for _ in generator.generate(scores, state, Sampling(), range(batch), seed=1, length=count):
+            pass
 
     return write
 

@@ -8,6 +8,7 @@ at most max(2e-6, three times torch's own).
 from __future__ import annotations
 
 import argparse
+import statistics
 import time
 from typing import Any
 
@@ -89,15 +90,18 @@ def ragged(peers: list[Peer], rounds: int) -> None:
     """Sequences of 10 to 1000 steps: packed and padded."""
     rows = []
     size, hidden, batch = RAGGED
+    ours, theirs = peers
     for cell in ("LSTM", "GRU"):
         request = {"cell": cell, "input": size, "hidden": hidden, "batch": batch, "steps": 1000, "layers": 1}
-        packed = take_turns(peers, rounds, do="packed", **request)
-        padded = take_turns(peers[1:], rounds, do="train", **request)["torch"]
-        ours = packed["unspool"]
-        seconds = [ours, packed["torch"], padded]
-        rows.append([cell, *seconds, f"{packed['torch'] / ours:.2f}", f"{padded / ours:.2f}"])
+        right = ours.ask(do="check", packed=True, **{**request, "steps": 40, "batch": 8})
+        times = [(ours.ask(do="packed", **request), theirs.ask(do="train", **request)) for _ in range(rounds)]
+        packed, padded = (statistics.median(column) for column in zip(*times, strict=True))
+        torch_packed = theirs.ask(do="packed", warm=False, **request)  # once: it takes minutes
+        ratios = [f"{seconds / packed:.2f}" if right["right"] else "WRONG" for seconds in (torch_packed, padded)]
+        rows.append([cell, packed, torch_packed, padded, *ratios, f"{right['error']:.1e}"])
     print(f"\n{batch} sequences of 10 to 1000 steps, I={size}, H={hidden}, one layer, forward and backward\n")
-    print_table(["cell", "unspool s", "torch packed s", "torch padded s", "packed/unspool", "padded/unspool"], rows)
+    header = ["cell", "unspool s", "torch packed s", "torch padded s", "packed/unspool", "padded/unspool", "error"]
+    print_table(header, rows)
 
 
 class Layers:
@@ -109,16 +113,16 @@ class Layers:
 
     def answer(self, request: dict[str, Any]) -> Any:
         """Do it; a time is in seconds."""
-        do, repeats = request.pop("do"), request.pop("repeats", 1)
+        do, repeats, warm = request.pop("do"), request.pop("repeats", 1), request.pop("warm", True)
         if do == "check":
             return check(request)
         if request != self.request:
             self.request = dict(request)
             self.layer, self.x = make(self.module, request)
-            lengths = torch.linspace(min(10, request["steps"]), request["steps"], request["batch"]).long().flip(0)
-            self.packed = torch.nn.utils.rnn.pack_padded_sequence(self.x.detach(), lengths)
+            self.packed = pack(self.x.detach())
             self.dy = torch.randn(request["steps"], request["batch"], request["hidden"])
-        self.step(do)  # the other process had the caches and the cores until now
+        if warm:
+            self.step(do)  # the other process had the caches and the cores until now
         began = time.perf_counter()
         for _ in range(repeats):
             self.step(do)
@@ -143,12 +147,18 @@ def make(module: Any, request: dict[str, Any], dtype: torch.dtype = torch.float3
     return layer.to(dtype), x.to(dtype).requires_grad_()
 
 
+def pack(x: torch.Tensor) -> torch.nn.utils.rnn.PackedSequence:
+    """Sequences of 10 steps, or fewer, to as many as x [T, B, I] has."""
+    lengths = torch.linspace(min(10, len(x)), len(x), x.shape[1]).long().flip(0)
+    return torch.nn.utils.rnn.pack_padded_sequence(x, lengths)
+
+
 def check(request: dict[str, Any]) -> dict[str, Any]:
     """Largest error over largest value, of all results, ours and torch's, against float64."""
     found = []
     for module, dtype in ((unspool.nn, torch.float32), (torch.nn, torch.float32), (torch.nn, torch.float64)):
         layer, x = make(module, request, dtype)
-        y = layer(x)[0]
+        y = layer(pack(x))[0].data if request.get("packed") else layer(x)[0]
         weights = torch.linspace(-1, 1, y.numel()).view(y.shape).to(dtype)
         found.append([y.detach(), *torch.autograd.grad(y, [x, *layer.parameters()], weights)])
     ours, theirs, truth = found

@@ -16,20 +16,21 @@ SOURCE = Path(__file__).parents[1] / "src" / "unspool"
 LEAVES = ["errors", "spec"]
 CHOICE = [*LEAVES, "sampling", "draws"]
 MODELS = [*LEAVES, "cells", "engine", "heads"]
-PROTOCOL = [*LEAVES, "draws", "cells.state"]
-BELOW_TASKS = [*CHOICE, "data", "cells", "engine", "heads", "nets", "nn", "decode", "training", "probe"]
+PROTOCOL = [*LEAVES, "draws", "cells.state", "webpage"]
+BELOW_TASKS = [*CHOICE, "data", "cells", "engine", "heads", "nets", "nn", "decode", "training", "probe", "webpage"]
 MAY_IMPORT: dict[str, list[str]] = {
     "errors": [],
+    "webpage": [],
     "spec": ["errors"],
     "sampling": LEAVES,
     "draws": LEAVES,
     "data": LEAVES,
-    "cells": LEAVES,
+    "cells": [*LEAVES, "draws"],
     "heads": [*LEAVES, "draws"],
-    "engine": [*LEAVES, "cells"],
+    "engine": [*LEAVES, "draws", "cells"],
     "nn": [*LEAVES, "cells", "engine"],
     "nets": MODELS,
-    "decode": CHOICE,
+    "decode": [*CHOICE, "cells.state"],
     "training": PROTOCOL,
     "probe": [*PROTOCOL, "cells", "engine", "training.protocol"],
     "tasks": BELOW_TASKS,
