@@ -47,7 +47,8 @@ def language_sizing(symbols: int, vocabulary: int, budget: Budget) -> Sizing:
     window = 64 if per_update >= 512 else 32
     lanes = max(2, min(per_update // window, symbols // (2 * window)))
     small = (1e6 / max(symbols, 10_000)) ** 0.14
-    dropout = round(min(0.5, math.log2(reads) / 12 * small), 2)
+    doublings = 2 * math.log2(1 + reads) if vocabulary >= LARGE else math.log2(reads)  # rare words are learned by heart
+    dropout = round(min(0.5, doublings / 12 * small), 2)
     plenty = min(1.5, max(1.0, symbols / 4.5e5) ** 0.5)  # a small text is learned by heart sooner by large steps
     learning_rate = round(3.6e-3 * plenty * max(1.0, 224 / hidden) ** 0.6 * min(1.0, 320 / hidden) ** 0.7, 4)
     softmax = "adaptive" if vocabulary >= LARGE else "full"
