@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -10,8 +11,10 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
-#elif defined(__aarch64__)
+#endif
+#if defined(__linux__)
 #include <sched.h>
+#include <sys/syscall.h>
 #endif
 
 namespace unspool {
@@ -69,12 +72,67 @@ class Barrier {
   alignas(64) std::atomic<unsigned> round_{0};
 };
 
+// After a pause a helper may be woken on its caller's own processor, where the two wait for each other until the scheduler
+// moves one: ten times the time of a short call. So for the first call after a pause helpers are kept off that processor.
+class Apart {
+#if defined(__linux__)
+ public:
+  Apart() {
+    if (now() - last_.load(std::memory_order_relaxed) < kPause) return;
+    if (owner_.exchange(getpid()) != getpid()) {
+      for (auto& helper : helpers_) helper.store(0);  // those of the process that this one was forked from
+    }
+    const int here = sched_getcpu();
+    for (auto& helper : helpers_) {
+      const pid_t thread = helper.load(std::memory_order_relaxed);
+      Kept& kept = kept_[count_];
+      if (!thread || here < 0 || sched_getaffinity(thread, sizeof kept.before, &kept.before)) continue;
+      cpu_set_t others = kept.before;
+      CPU_CLR(here, &others);
+      if (!CPU_COUNT(&others) || sched_setaffinity(thread, sizeof others, &others)) continue;
+      kept.thread = thread, ++count_;
+    }
+  }
+
+  ~Apart() {
+    for (int i = 0; i < count_; ++i) sched_setaffinity(kept_[i].thread, sizeof kept_[i].before, &kept_[i].before);
+    last_.store(now(), std::memory_order_relaxed);
+  }
+
+  // Called by every helper: the pool that it belongs to may have been made anew since the last call.
+  static void helps(int index) {
+    static thread_local const pid_t self = static_cast<pid_t>(syscall(SYS_gettid));
+    if (index <= kHelpers) helpers_[index - 1].store(self, std::memory_order_relaxed);
+  }
+
+ private:
+  static constexpr int kHelpers = 15;
+  static constexpr int64_t kPause = 2'000'000;  // ns; helpers that wait for less have not gone to sleep
+
+  static int64_t now() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
+
+  struct Kept {
+    pid_t thread;
+    cpu_set_t before;
+  };
+  Kept kept_[kHelpers];
+  int count_ = 0;
+  static inline std::atomic<pid_t> helpers_[kHelpers] = {};
+  static inline std::atomic<int64_t> last_{0};
+  static inline std::atomic<pid_t> owner_{0};
+#else
+ public:
+  static void helps(int) {}
+#endif
+};
+
 struct Call {
   void (*work)(void*, const Team&);
   void* context;
   Barrier* barrier;
 
   void run(int index, int size) const {
+    if (index) Apart::helps(index);
     NoDenormals flush;
     work(context, Team{index, size, Barrier::meet, barrier});
   }
@@ -169,6 +227,7 @@ void on_threads(int threads, void (*work)(void*, const Team&), void* context) {
   Barrier barrier;
   Call call{work, context, &barrier};
   if (threads <= 1) return call.run(0, 1);
+  Apart apart;
   if (!gomp_parallel || openmp_owner != getpid()) return in_own_pool(call, threads);
   gomp_parallel([](void* shared) { static_cast<Call*>(shared)->run(omp_thread_num(), omp_num_threads()); }, &call,
                 static_cast<unsigned>(threads), 0);
