@@ -52,6 +52,19 @@ def test_labels_grow_too() -> None:
     session.close()
 
 
+def test_data_is_read_as_the_base_read_it() -> None:
+    for name in ("first", "second"):
+        Path(f"{name}.csv").write_text("label,text\n" + "a,kiwi\nb,iwik\n" * 60, encoding="utf-8")
+    unspool.train("language", "first.csv", steps=5, out="base", **LANGUAGE, column="text", condition="label")
+    session = begin("language", "second.csv", options=LANGUAGE, budget=Budget("steps", 5), base="base", out="next")
+    assert session.task.options.condition == "label" and session.task.documents == 120
+    session.close()
+    lines = {**LANGUAGE, "documents": "line"}
+    session = begin("language", "second.csv", options=lines, budget=Budget("steps", 5), base="base", out="lines")
+    assert session.task.options.condition is None and session.task.documents == 121
+    session.close()
+
+
 def test_unknown_skip_adds_nothing() -> None:
     unspool.train("language", "story.txt", steps=5, out="base", **LANGUAGE)
     options = {**LANGUAGE, "unknown": "skip"}

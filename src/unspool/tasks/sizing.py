@@ -40,14 +40,14 @@ def language_sizing(symbols: int, vocabulary: int, budget: Budget) -> Sizing:
     and the smaller it is, the more dropout; the wider the network and the smaller the text, the smaller the steps.
     """
     read = _symbols_read(symbols, vocabulary, budget)
-    hidden = _hidden(read)
+    hidden = _hidden(read, vocabulary)
     reads = max(1.0, read / max(1, symbols))
     # small batches give more updates for the same work; very long trainings can afford smoother ones
     per_update = max(160, min(512, read // 4000), min(1024, read // 6000), min(4096, read // 20_000))
     window = 64 if per_update >= 512 else 32
     lanes = max(2, min(per_update // window, symbols // (2 * window)))
     small = (1e6 / max(symbols, 10_000)) ** 0.14
-    doublings = 2 * math.log2(1 + reads) if vocabulary >= LARGE else math.log2(reads)  # rare words are learned by heart
+    doublings = 1.3 * math.log2(1 + reads) if vocabulary >= LARGE else math.log2(reads)
     dropout = round(min(0.5, doublings / 12 * small), 2)
     plenty = min(1.5, max(1.0, symbols / 4.5e5) ** 0.5)  # a small text is learned by heart sooner by large steps
     learning_rate = round(3.6e-3 * plenty * max(1.0, 224 / hidden) ** 0.6 * min(1.0, 320 / hidden) ** 0.7, 4)
@@ -64,11 +64,15 @@ def _symbols_read(symbols: int, vocabulary: int, budget: Budget) -> int:
     operations = machine_speed() * EFFICIENCY * budget.amount * 60.0
     affordable = [(hidden, int(operations / _operations(hidden, vocabulary))) for hidden in SIZES]
     # the widest network that still reads as much as the rule wants for its width
-    return next((read for hidden, read in reversed(affordable) if hidden <= _hidden(read)), affordable[0][1])
+    return next(
+        (read for hidden, read in reversed(affordable) if hidden <= _hidden(read, vocabulary)), affordable[0][1]
+    )
 
 
-def _hidden(read: int) -> int:
+def _hidden(read: int, vocabulary: int) -> int:
     target = 384 * (max(read, 1) / 8e6) ** 0.3
+    if vocabulary >= LARGE:  # most of what is learned lies in the words' vectors
+        target *= 0.6
     return min(SIZES, key=lambda size: abs(math.log(size / target)))
 
 

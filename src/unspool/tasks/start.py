@@ -22,7 +22,7 @@ from unspool.training.folder import GOOD, RunFolder
 from unspool.training.gallery import draw_samples
 from unspool.training.log import draw_curve, recorded
 from unspool.training.loop import Cycle, Loop
-from unspool.training.options import NETWORK_OPTIONS, Budget, TrainingOptions
+from unspool.training.options import NETWORK_OPTIONS, READING_OPTIONS, Budget, TrainingOptions
 from unspool.training.parallel import Ranks, join
 from unspool.training.protocol import Task
 from unspool.training.state import Place, Snapshot, Training
@@ -289,7 +289,11 @@ def _with_standard_input(data: Any, kept: Path, write: bool) -> Any:
 
 
 def _inherit(options: TrainingOptions, base: Task, kind: type[Task]) -> TrainingOptions:
-    """Take what shapes the network from the base; refuse an option that asks for another shape."""
+    """Take what shapes the network from the base, and how it reads data unless any of that is given.
+
+    Raises:
+        SpecError: an option asks for a network of another shape.
+    """
     if not isinstance(base, kind):
         raise SpecError(f"--from must name a {kind.name} model, got a {base.name} model; train it with its own task")
     values, theirs = to_dict(options), to_dict(base.options)
@@ -301,6 +305,9 @@ def _inherit(options: TrainingOptions, base: Task, kind: type[Task]) -> Training
                 "leave it out"
             )
         values[name] = theirs[name]
+    reading = READING_OPTIONS & set(values)
+    if all(values[name] == defaults[name] for name in reading):
+        values |= {name: theirs[name] for name in reading}
     return from_dict(type(options), values)
 
 

@@ -31,6 +31,9 @@ NETWORK_OPTIONS = frozenset(
     )
 )
 
+# How data is read: a training that starts from a model reads as that one did where none of them is given.
+READING_OPTIONS = frozenset(("documents", "column", "condition", "text_column", "label_column"))
+
 
 @dataclass(frozen=True)
 class TrainingOptions:
