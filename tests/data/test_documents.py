@@ -132,6 +132,14 @@ def test_a_label_stands_before_each_document(tmp_path, unit):
         assert corpus.fingerprint == read[0].fingerprint
 
 
+def test_of_a_folder_of_labels_only_text_files_are_read(tmp_path):
+    folder = write_folder(tmp_path / "names")
+    (folder / "SOURCE.md").write_text("where these names are from\n", encoding="utf-8")
+    (folder / "LICENSE").write_text("free\n", encoding="utf-8")
+    corpus = read_corpus([folder], layout=Layout(condition="file"), learning=Learning(1))
+    assert corpus.vocabulary.marks == ("French", "Irish", "Korean")
+
+
 def test_labelled_documents_are_shuffled_by_the_seed():
     pairs = [(f"{label} {number}", label) for label in "ab" for number in range(50)]
     orders = [documents(read_corpus(pairs, layout=Layout(condition="y", seed=seed))) for seed in (0, 0, 1)]

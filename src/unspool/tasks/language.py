@@ -301,4 +301,5 @@ class Language(TextModel, Task):
     def preview(self, step: int) -> str | None:
         """Return a line or two of what the network writes now."""
         marks = self.vocabulary.marks
-        return self.sample(length=160, seed=step, label=marks[step % len(marks)] if self.options.condition else None)
+        label = marks[step % len(marks)] if self.options.condition else None
+        return self.sample(length=160 if self.options.unit in ("char", "byte") else 40, seed=step, label=label)
