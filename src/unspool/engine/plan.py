@@ -70,9 +70,16 @@ class GenerationPlan:
 
 
 def generation_plan(
-    embedding: nn.Module | None, stack: Stack, output: nn.Module, projection: nn.Linear | None = None
+    embedding: nn.Module | None,
+    stack: Stack,
+    output: nn.Module,
+    projection: nn.Linear | None = None,
+    scale: float = 1.0,
 ) -> GenerationPlan | str:
-    """The plan of a network, or why it has none; `projection`, if there is one, stands between stack and output."""
+    """The plan of a network, or why it has none.
+
+    The input is `scale` times the embedding; `projection`, if there is one, stands between stack and output.
+    """
     if not isinstance(output, nn.Linear) or type(embedding) not in (nn.Embedding, type(None)):
         return "the native generator knows nn.Embedding and nn.Linear only"
     if stack.residual:
@@ -88,6 +95,8 @@ def generation_plan(
         layers.append(PlannedLayer(cell, index == 0 or stack.skip, layers[-1].cell.hidden_size if layers else 0))
     symbols = None if embedding is None else embedding.weight
     assert isinstance(symbols, Tensor | None)
+    if symbols is not None and scale != 1.0:
+        symbols = symbols.detach() * scale
     weight = output.weight if projection is None else (output.weight @ projection.weight).detach()
     plan = GenerationPlan(output.out_features, symbols, tuple(layers), stack.skip, weight, output.bias)
     return _unsuitable(plan) or plan

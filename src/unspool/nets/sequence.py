@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -36,7 +37,8 @@ class SequenceNet(nn.Module):
         vocabulary_size: V, the number of symbols.
         embedding_size: E; 0 feeds one-hot vectors, as Graves (2013) and Karpathy (2015) do.
         tied: the output layer's weights are the embedding's (Press and Wolf 2017), behind a linear projection to E
-            where the stack's output is not as wide.
+            where the stack's output is not as wide. As output weights they start small, so as inputs they are
+            multiplied by the root of E (Vaswani et al. 2017, section 3.4).
         softmax: "full", or "adaptive" for large vocabularies whose symbols are numbered by falling frequency.
         init_range: see `initialise`.
         dropout: between layers and before the output layer; the input, one symbol at a time, is left whole.
@@ -77,6 +79,7 @@ class SequenceNet(nn.Module):
         if tied and embedding_size not in (0, width):
             self.projection = nn.Linear(width, embedding_size, bias=False)
             width = embedding_size
+        self.scale = math.sqrt(embedding_size) if tied else 1.0
         self.output = output_layer(softmax, width, vocabulary_size)
         initialise(self, init_range)
         if tied:
@@ -90,14 +93,15 @@ class SequenceNet(nn.Module):
     def embed(self, ids: Tensor) -> Tensor:
         """Return the input vectors of ids [...] as [..., E], or one-hot [..., V]."""
         if self.embedding is not None:
-            return self.embedding(ids)  # type: ignore[no-any-return]
+            x: Tensor = self.embedding(ids)
+            return x if self.scale == 1.0 else x * self.scale
         return functional.one_hot(ids, self.vocabulary_size).to(self.output.weight.dtype)
 
     def generation_plan(self) -> GenerationPlan | str:
         """What the native generator needs to know of this network, or why it cannot run it."""
         if self.training and (self.noise is not None or self.embedding_dropout):
             return "the native generator has neither noise nor dropout; call eval()"
-        return generation_plan(self.embedding, self.stack, self.output, self.projection)
+        return generation_plan(self.embedding, self.stack, self.output, self.projection, self.scale)
 
     def init_state(self, batch_size: int) -> Any:
         """Return the zero state for a batch."""
