@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unspool.cells import state as trees
-from unspool.data.stream import single_pass
+from unspool.data.stream import Window, single_pass
 from unspool.errors import SpecError
 from unspool.nets.sequence import SequenceNet
 
@@ -20,11 +20,16 @@ Ids = NDArray[np.integer[Any]]
 
 RATE = 0.05
 CLIP = 1.0
-LANES, WINDOW = 4, 64  # short steps through few lanes: what was read is learned from soon
+LANES, WINDOW = 4, 64
+
+
+def slow_pass(ids: Ids) -> Iterator[Window]:
+    """Return the windows of one pass in few lanes, so that what was read is learned from soon."""
+    return single_pass(ids, LANES, WINDOW)
 
 
 def dynamic_losses(
-    model: SequenceNet, ids: Ids, *, rate: float = RATE, clip: float = CLIP
+    model: SequenceNet, windows: Iterable[Window], *, rate: float = RATE, clip: float = CLIP
 ) -> Iterator[tuple[Tensor, int]]:
     r"""Yield the summed nats of each window and its number of symbols; learn from a window once it is counted.
 
@@ -45,7 +50,7 @@ def dynamic_losses(
     device = learner.output.weight.device
     optimizer = torch.optim.SGD(learner.parameters(), lr=rate)
     state = None
-    for window in single_pass(ids, LANES, WINDOW):
+    for window in windows:
         inputs, targets = window.inputs.to(device), window.targets.to(device)
         with torch.enable_grad():
             nats, after = learner.nats(inputs, targets, state)

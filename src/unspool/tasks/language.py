@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,7 +24,7 @@ from unspool.nets.noise import with_complexity, with_own_noise
 from unspool.nets.sequence import SequenceNet
 from unspool.spec import replace
 from unspool.tasks.advice import advise
-from unspool.tasks.dynamic import dynamic_losses
+from unspool.tasks.dynamic import dynamic_losses, slow_pass
 from unspool.tasks.holdout import fraction_of, located
 from unspool.tasks.language_options import LanguageOptions
 from unspool.tasks.language_reading import read_text
@@ -210,31 +210,33 @@ class Language(TextModel, Task):
     def metrics(self, dynamic_rate: float | None = None) -> dict[str, Any]:
         """Return the loss on the held-out text: one pass, at most 20 lanes, zero start state, state carried.
 
-        With a `dynamic_rate` a copy of the network goes on learning while it reads; see `unspool.tasks.dynamic`.
+        With a `dynamic_rate` a copy of the network goes on learning while it reads, and the loss without that in the
+        same lanes stands beside it; see `unspool.tasks.dynamic`.
         """
         return self._measure(self.validation_ids, dynamic_rate)
 
     def _measure(self, ids: NDArray[Any], dynamic_rate: float | None = None) -> dict[str, Any]:
-        nats, count = 0.0, 0
-        losses = self._losses(ids) if dynamic_rate is None else dynamic_losses(self.model, ids, rate=dynamic_rate)
-        for found, symbols in losses:
-            nats += float(found)
-            count += symbols
-        loss = nats / count
-        per_character = len(ids) / max(1, self.vocabulary.count_characters(ids))
+        if dynamic_rate is None:
+            loss, count = _mean(self._losses(single_pass(ids)))
+        else:
+            static, _ = _mean(self._losses(slow_pass(ids)))
+            loss, count = _mean(dynamic_losses(self.model, slow_pass(ids), rate=dynamic_rate))
+        bits = len(ids) / max(1, self.vocabulary.count_characters(ids)) / math.log(2.0)
+        beside = {} if dynamic_rate is None else {"static_loss": static, "gained_bits": (static - loss) * bits}
         return {
             "validation_loss": loss,
-            "bits_per_character": loss * per_character / math.log(2.0),
+            **beside,
+            "bits_per_character": loss * bits,
             "perplexity": math.exp(min(loss, 700.0)),
             "symbols": count,
         }
 
     @torch.no_grad()
-    def _losses(self, ids: NDArray[Any]) -> Iterator[tuple[Tensor, int]]:
+    def _losses(self, windows: Iterable[Window]) -> Iterator[tuple[Tensor, int]]:
         """The summed nats of each window, and its number of symbols."""
         self.model.eval()
         state = None
-        for window in single_pass(ids):
+        for window in windows:
             found, state = self.model.nats(window.inputs.to(self.device), window.targets.to(self.device), state)
             yield found.sum(), window.targets.numel()
 
@@ -279,9 +281,9 @@ class Language(TextModel, Task):
         return {"5-gram": witten_bell(self.train_ids, self.validation_ids, len(self.vocabulary), order=5)}
 
     def advice(self) -> list[str]:
-        """Return a line on over- or underfitting, and one on the window."""
-        o = self.options
-        return advise(self.model, self.train_ids, self.validation_ids, int(o.window or 1), float(o.dropout or 0.0))
+        """Return a line on over- or underfitting, one on a baseline that is better, one on the window."""
+        window, dropout = int(self.options.window or 1), float(self.options.dropout or 0.0)
+        return advise(self.model, self.train_ids, self.validation_ids, window, dropout, self.baselines)
 
     def metadata(self) -> dict[str, Any]:
         """Return the vocabulary."""
@@ -303,3 +305,12 @@ class Language(TextModel, Task):
         marks = self.vocabulary.marks
         label = marks[step % len(marks)] if self.options.condition else None
         return self.sample(length=160 if self.options.unit in ("char", "byte") else 40, seed=step, label=label)
+
+
+def _mean(losses: Iterable[tuple[Tensor, int]]) -> tuple[float, int]:
+    """The mean of summed losses, and how many there are."""
+    nats, count = 0.0, 0
+    for found, symbols in losses:
+        nats += float(found)
+        count += symbols
+    return nats / count, count
