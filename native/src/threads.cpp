@@ -78,24 +78,32 @@ class Apart {
 #if defined(__linux__)
  public:
   Apart() {
-    if (now() - last_.load(std::memory_order_relaxed) < kPause) return;
-    if (owner_.exchange(getpid()) != getpid()) {
-      for (auto& helper : helpers_) helper.store(0);  // those of the process that this one was forked from
-    }
+    if (now() - last_.load(std::memory_order_relaxed) < kPause || !(mine_ = take())) return;
     const int here = sched_getcpu();
     for (auto& helper : helpers_) {
-      const pid_t thread = helper.load(std::memory_order_relaxed);
+      pid_t thread = helper.load(std::memory_order_relaxed);
+      if (!thread || here < 0) continue;
+      if (syscall(SYS_tgkill, getpid(), thread, 0)) {  // it has ended, or is of the process that this one was forked from
+        helper.compare_exchange_strong(thread, 0);
+        continue;
+      }
       Kept& kept = kept_[count_];
-      if (!thread || here < 0 || sched_getaffinity(thread, sizeof kept.before, &kept.before)) continue;
-      cpu_set_t others = kept.before;
-      CPU_CLR(here, &others);
-      if (!CPU_COUNT(&others) || sched_setaffinity(thread, sizeof others, &others)) continue;
+      if (sched_getaffinity(thread, sizeof kept.before, &kept.before)) continue;
+      kept.others = kept.before;
+      CPU_CLR(here, &kept.others);
+      if (!CPU_COUNT(&kept.others) || sched_setaffinity(thread, sizeof kept.others, &kept.others)) continue;
       kept.thread = thread, ++count_;
     }
   }
 
   ~Apart() {
-    for (int i = 0; i < count_; ++i) sched_setaffinity(kept_[i].thread, sizeof kept_[i].before, &kept_[i].before);
+    for (int i = 0; i < count_; ++i) {
+      const Kept& kept = kept_[i];
+      cpu_set_t found;  // not what was set here, if somebody has meanwhile chosen processors for this thread
+      if (sched_getaffinity(kept.thread, sizeof found, &found) || !CPU_EQUAL(&found, &kept.others)) continue;
+      sched_setaffinity(kept.thread, sizeof kept.before, &kept.before);
+    }
+    if (mine_) caller_.store(0, std::memory_order_release);
     last_.store(now(), std::memory_order_relaxed);
   }
 
@@ -111,15 +119,23 @@ class Apart {
 
   static int64_t now() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
 
+  // One caller at a time: a second would take the masks that the first has set for those to go back to.
+  static bool take() {
+    pid_t holder = caller_.load(std::memory_order_relaxed);
+    const pid_t process = getpid();  // what another process took before the fork, nobody here gives back
+    return holder != process && caller_.compare_exchange_strong(holder, process, std::memory_order_acquire);
+  }
+
   struct Kept {
     pid_t thread;
-    cpu_set_t before;
+    cpu_set_t before, others;
   };
   Kept kept_[kHelpers];
   int count_ = 0;
+  bool mine_ = false;
   static inline std::atomic<pid_t> helpers_[kHelpers] = {};
   static inline std::atomic<int64_t> last_{0};
-  static inline std::atomic<pid_t> owner_{0};
+  static inline std::atomic<pid_t> caller_{0};  // the process whose thread has set masks; 0: none
 #else
  public:
   static void helps(int) {}

@@ -64,7 +64,10 @@ def accelerate(model: Module) -> Module:
 
 
 def restore(model: Module) -> Module:
-    """Turn every layer of this module inside `model` into torch's own, in place, and return the model."""
+    """Turn every RNN, LSTM and GRU of ours inside `model` into torch's own, in place, and return the model.
+
+    Those that accelerate() turned and those that were built as unspool.nn's alike.
+    """
     return _exchange(model, _THEIRS)
 
 

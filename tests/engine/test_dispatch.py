@@ -153,6 +153,13 @@ def test_the_switch_is_put_back_after_an_error() -> None:
     assert choose(LSTM(3, 4), X).kernel == "native"
 
 
+@pytest.mark.parametrize("on", ["off", "on", 0, 1, None], ids=repr)
+def test_the_switch_takes_true_and_false_only(on: Any) -> None:
+    with pytest.raises(SpecError, match=rf"^kernels\(\) must be given True or False, got {on!r}; kernels\(False\)"):
+        kernels(on)
+    assert dispatch._switch is None
+
+
 def test_the_environment_switches_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNSPOOL_KERNELS", "off")
     assert choose(LSTM(3, 4), X) == ("loop", "kernels are switched off")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from typing import Any
 
 import pytest
@@ -185,20 +184,3 @@ def test_nan_stays_nan() -> None:
     assert output[3:, 1].isnan().all()
     assert not output[:, 0].isnan().any()
     assert native.BUILT
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="processors are chosen on Linux only")
-def test_threads_may_run_everywhere_again_after_a_call() -> None:
-    """For the call after a pause helpers are kept off the caller's processor, and only for that."""
-    before = torch.get_num_threads()
-    layer, x = unspool.nn.LSTM(32, 64), torch.randn(4, 24, 32)
-    everywhere = os.sched_getaffinity(0)
-    try:
-        torch.set_num_threads(2)
-        for _ in range(4):
-            layer(x)[0].sum().backward()
-            time.sleep(0.01)
-        masks = [os.sched_getaffinity(int(thread)) for thread in os.listdir("/proc/self/task")]
-    finally:
-        torch.set_num_threads(before)
-    assert all(mask == everywhere for mask in masks)

@@ -115,6 +115,8 @@ class kernels:
 
     def __init__(self, on: bool) -> None:
         global _switch
+        if not isinstance(on, bool):
+            raise SpecError(f"kernels() must be given True or False, got {on!r}; kernels(False) switches them off")
         self._before, _switch = _switch, on
 
     def __enter__(self) -> None:

@@ -15,9 +15,10 @@ from torch import Tensor
 from torch.library import Library, register_autograd, register_fake
 
 from unspool.engine.library import Gradients, Layer, check, library
+from unspool.engine.operands import GATES, check_gradients, check_operands
 from unspool.engine.second_order import gradients_by_loop
 
-CELLS = ("rnn_tanh", "rnn_relu", "rnn_sigmoid", "lstm", "lstm_peephole", "gru_after", "gru_before")
+CELLS = tuple(GATES)
 """In the order of `unspool_cell`."""
 
 _LIBRARY = Library("unspool", "DEF")  # type: ignore[no-untyped-call]
@@ -33,17 +34,15 @@ _LIBRARY.define(  # type: ignore[no-untyped-call]
 )
 
 
-def _layer(cell: str, reverse: bool, tensors: Sequence[Tensor | None], bfloat16: bool) -> Layer:
+def _layer(
+    cell: str, reverse: bool, sizes: tuple[int, int, int, int], tensors: Sequence[Tensor | None], bfloat16: bool
+) -> Layer:
     """The C structure; the tensors must outlive it."""
     x, h0, c0, weight_ih, weight_hh, bias_ih, bias_hh, peephole, lengths = (
         None if tensor is None else tensor.data_ptr() for tensor in tensors
     )
-    first = tensors[0]
-    second = tensors[1]
-    assert first is not None and second is not None
-    steps, batch, size = first.shape
     return Layer(
-        *(CELLS.index(cell), reverse, steps, batch, size, second.shape[1], lengths, x, h0, c0),
+        *(CELLS.index(cell), reverse, *sizes, lengths, x, h0, c0),
         *(weight_ih, weight_hh, bias_ih, bias_hh, peephole, torch.get_num_threads(), bfloat16),
     )
 
@@ -54,13 +53,14 @@ def _dense(*tensors: Tensor | None) -> list[Tensor | None]:
 
 def _sequence(cell: str, reverse: bool, *given: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     *given_tensors, bfloat16, save = given
+    sizes = check_operands(cell, given_tensors)
     tensors = _dense(*given_tensors)
     x, h0, lengths = tensors[0], tensors[1], tensors[8]
     assert x is not None and h0 is not None
     native = library()
     assert native is not None
-    layer = _layer(cell, reverse, tensors, bfloat16)
-    shape = (*x.shape[:2], h0.shape[1])
+    layer = _layer(cell, reverse, sizes, tensors, bfloat16)
+    shape = (*sizes[:2], sizes[3])
     y = x.new_empty(shape) if lengths is None else x.new_zeros(shape)  # 0 beyond the lengths
     hn, cn = torch.empty_like(h0), torch.empty_like(h0) if cell.startswith("lstm") else h0.new_empty(0)
     saved = x.new_empty(native.unspool_saved_size(byref(layer)) if save else 0)
@@ -70,13 +70,15 @@ def _sequence(cell: str, reverse: bool, *given: Any) -> tuple[Tensor, Tensor, Te
 
 
 def _sequence_backward(cell: str, reverse: bool, *given: Any) -> tuple[Tensor, ...]:
+    sizes = check_operands(cell, given[:9])
     tensors, bfloat16 = _dense(*given[:9]), given[9]
     read, want_x = _dense(*given[10:-1]), given[-1]
     x, h0, _, weight_ih, weight_hh, _, _, peephole, lengths = tensors
     assert x is not None and h0 is not None and weight_ih is not None and weight_hh is not None
     native = library()
     assert native is not None
-    layer = _layer(cell, reverse, tensors, bfloat16)
+    layer = _layer(cell, reverse, sizes, tensors, bfloat16)
+    check_gradients(cell, sizes, read, native.unspool_saved_size(byref(layer)))
     dx = x.new_empty(0) if not want_x else torch.empty_like(x) if lengths is None else torch.zeros_like(x)
     rows = weight_ih.shape[0]
     results = (

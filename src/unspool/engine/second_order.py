@@ -19,21 +19,24 @@ def gradients_by_loop(
     """The derivatives of sum(output * gradient) with respect to `tensors`, themselves differentiable.
 
     `tensors` are those of operators.sequence: x h0 c0 weight_ih weight_hh bias_ih bias_hh peephole lengths;
-    `outputs` are the gradients of y, h_n and c_n, None where nothing flows.
+    `outputs` are the gradients of y, h_n and c_n, None where nothing flows. An input may come from another one, as a
+    carried state does, or be another one, as a tied weight is; that is for the graph outside to count. So the loop runs
+    on aliases, one for each place, through which second derivatives flow on to `tensors`.
     """
-    x, h0, c0, *weights, peephole, lengths = tensors
+    aliases = [None if tensor is None else tensor.view_as(tensor) for tensor in tensors]
+    x, h0, c0, *weights, peephole, lengths = aliases
     assert x is not None and h0 is not None
     cell = _cell(name, weights, peephole)
     kind = {LSTM: LSTMState, GRU: GRUState, Elman: ElmanState}[type(cell)]
     result = unroll(cell, x, kind(*(state for state in (h0, c0) if state is not None)), lengths, reverse=reverse)
     found = (result.output, result.state.h, getattr(result.state, "c", None))
     pairs = [(y, dy) for y, dy in zip(found, outputs, strict=True) if y is not None and dy is not None]
-    wanted = [tensor for tensor in tensors[:-1] if tensor is not None and tensor.requires_grad]
+    wanted = [alias for alias in aliases if alias is not None and alias.requires_grad]
     grads = torch.autograd.grad(
         [y for y, _ in pairs], wanted, [dy for _, dy in pairs], create_graph=True, allow_unused=True
     )
-    by_tensor = {id(tensor): grad for tensor, grad in zip(wanted, grads, strict=True)}
-    return [by_tensor.get(id(tensor)) for tensor in tensors]
+    by_alias = {id(alias): grad for alias, grad in zip(wanted, grads, strict=True)}
+    return [by_alias.get(id(alias)) for alias in aliases]
 
 
 def _cell(name: str, weights: Sequence[Tensor | None], peephole: Tensor | None) -> Elman | LSTM | GRU:
