@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -197,3 +198,42 @@ def test_a_planted_giant_is_seen(tmp_path: Path) -> None:
     assert too_large(tmp_path) == []
     (tmp_path / "giant.py").write_text("def f():\n" + body * 60 + "\n" * 340, encoding="utf-8")
     assert [fault.split(":")[0] for fault in too_large(tmp_path)] == ["giant.py", "giant.py"]
+
+
+PAGE = SOURCE.parents[1] / "docs" / "architecture.md"
+
+
+def drawn(page: str) -> set[str]:
+    """The files in the tree of src/unspool: names at the start of a line, or behind a folder's `name/ ...:`."""
+    tree = page.partition("src/unspool/\n")[2].partition("\nnative/")[0]
+    found, folder = set(), ""
+    for line in tree.splitlines():
+        depth = len(line) - len(line.lstrip())
+        folder = folder if depth == 4 else ""
+        entry = line.split()[0]
+        if entry.endswith("/"):
+            folder = entry
+        found |= {folder + name for name in re.findall(r"(?<![\w./])[a-z0-9_]+\.py\b", line)}
+    return found
+
+
+def test_the_tree_in_the_docs_is_the_tree_on_disk() -> None:
+    files = {path.relative_to(SOURCE).as_posix() for path in SOURCE.rglob("*.py")}
+    told = drawn(PAGE.read_text(encoding="utf-8"))
+    # a folder's __init__.py is the line of the folder
+    assert {name for name in files if name.count("/") == 0 or not name.endswith("__init__.py")} == told
+
+
+def test_a_tree_is_read_as_drawn() -> None:
+    page = """```text
+src/unspool/
+  __init__.py          names; knows no torch.py
+  decode/              from scores to symbols
+    loop.py              generate
+    beam.py words.py     two
+  nn.py                drop-ins
+  heads/               base.py (Head), categorical.py
+native/                C++
+"""
+    inside = {"decode/loop.py", "decode/beam.py", "decode/words.py", "heads/base.py", "heads/categorical.py"}
+    assert drawn(page) == {"__init__.py", "torch.py", "nn.py", *inside}

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 import unspool
-from tests.tasks.made import model_bytes
+from tests.tasks.made import model_bytes, write_model
 from unspool.cli import interactive
 from unspool.cli.main import run
+from unspool.data.marks import Marked
 from unspool.tasks.language import Language
 from unspool.tasks.pieces import Piece
 
@@ -34,6 +37,16 @@ def talk(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         return capsys.readouterr()
 
     return with_lines
+
+
+def labelled() -> Language:
+    """A model of two kinds of text, written to the file `names`, that soon ends a text and seldom with its own mark."""
+    plain: Any = unspool.load("chars")
+    task = Language(plain.options, Marked(plain.vocabulary, ["Irish", "Italian"]))
+    task.model = task.build()
+    task.model.output.bias.data[-2:] = torch.tensor([4.0, 0.0])
+    write_model(task, Path("names"))
+    return task
 
 
 def answers(turns: list[str | None], **options: Any) -> str:
@@ -70,6 +83,36 @@ def test_commands(talk: Any) -> None:
     assert told.count("unspool: ") == 3
     for part in ("there is no command /tempo", "got '-1'", "got 'warm'", "U+0416"):
         assert part in told
+
+
+def test_the_label_stays_from_answer_to_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task, mark = labelled(), 0
+    place = task.read("", label="Italian")
+    expected = ""
+    for turn in range(4):
+        place = task.read("the\n", after=place)
+        written = []
+        for piece in task.stream(place, length=50, until="length", sample=turn):
+            written.append(piece.id)
+            if piece.id >= len(task.vocabulary.base) or task.vocabulary.symbols[piece.id] == "\n":
+                break
+        text = task.vocabulary.decode(written)
+        expected += text if text.endswith("\n") else f"{text}\n"
+        if written[-1] >= len(task.vocabulary.base):
+            mark += written[-1] == task.vocabulary.mark("Irish")
+            written[-1] = task.vocabulary.mark("Italian")
+        place = task.read_ids(np.array(written), place, text)
+    assert mark > 1
+    monkeypatch.setattr("sys.stdin", io.StringIO("the\n" * 4))
+    assert run(["sample", "names", "--interactive", "--length", "50", "--label", "Italian"]) == 0
+    assert capsys.readouterr().out == expected
+
+
+def test_a_model_without_documents_ends_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sample", "chars", "--interactive", "--until", "document"]) == 2
+    assert "--until document needs a model that learned documents" in capsys.readouterr().err
 
 
 def test_until_length_goes_on_over_lines(talk: Any) -> None:

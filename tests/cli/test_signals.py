@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from tests.tasks.made import CLASSIFIER, LANGUAGE, flags, story, write_rows
 from tests.training.processes import start, wait_for
 from unspool.cli.main import run
+from unspool.tasks import start as start_module
+from unspool.tasks.language import Language
 from unspool.tasks.start import Session, reopen
-from unspool.training import folder
+from unspool.training import checkpoint, folder, loop
 from unspool.training.log import read_log
+from unspool.training.state import Training
 
 DROPPED = {"dropout": 0.3, "recurrent_dropout": 0.2}
 
@@ -42,6 +49,7 @@ def test_a_signal_saves(
     assert run([*command, "whole", "--quiet"]) == 0
     session = reopen("run")
     assert isinstance(session, Session) and session.training.place.step == step
+    session.close()
     assert run(["resume", "run", "--quiet"]) == 0
     for name in (folder.MODEL, folder.LAST):
         assert Path("run", name).read_bytes() == Path("whole", name).read_bytes()
@@ -63,3 +71,109 @@ def test_a_signal_before_the_first_update(
     assert '"finished": false' in out
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert run(["resume", "run", "--quiet"]) == 0
+
+
+TRAIN = ["train", "language", *flags(LANGUAGE), "--steps", "5", "--no-baseline", "--out", "run"]
+
+
+def kill(number: int) -> None:
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_data_is_read(
+    number: int, status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    class Endless(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            kill(number)
+            return b"a"
+
+    before = signal.getsignal(number)
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=Endless()))
+    assert run([*TRAIN[:2], "-", *TRAIN[2:], "--quiet"]) == status
+    assert capsys.readouterr() == ("", "unspool: stopped before the first update; nothing was saved\n")
+    assert not Path("run").exists() and signal.getsignal(number) is before
+
+
+def test_a_signal_while_data_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("story.txt").write_text(story(), encoding="utf-8")
+    assert run([*TRAIN[:2], "story.txt", *TRAIN[2:], "--quiet"]) == 0
+    before = {path.name: path.read_bytes() for path in Path("run").iterdir()}
+    with monkeypatch.context() as patched:
+        patched.setattr(Language, "prepare", lambda *_: kill(signal.SIGTERM))
+        assert run(["resume", "run", "--steps", "9", "--quiet"]) == 143
+    assert capsys.readouterr().err == "unspool: stopped before the next update; run is as it was\n"
+    assert {path.name: path.read_bytes() for path in Path("run").iterdir()} == before
+    assert run(["resume", "run", "--steps", "9", "--quiet"]) == 0
+
+
+@pytest.mark.parametrize("place", ["update", "save"])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_second_signal_ends_at_once(
+    place: str,
+    number: int,
+    status: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """In the middle of an update, or of the file that the first signal asked for."""
+    monkeypatch.chdir(tmp_path)
+    Path("story.txt").write_text(story(), encoding="utf-8")
+    target, name = (Training, "update") if place == "update" else (checkpoint, "settle")
+    true, calls = getattr(target, name), 0
+
+    def twice(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            kill(number)
+            kill(number)
+        return true(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(target, name, twice)
+        patched.setattr(loop, "SAVE_SECONDS", -1.0)
+        assert run([*TRAIN[:2], "story.txt", *TRAIN[2:], "--quiet"]) == status
+    step = 2 if place == "update" else 1
+    told = f"unspool: stopped at once; the run is saved at update {step}, go on with: unspool resume run\n"
+    assert capsys.readouterr().err == told
+    assert not list(Path("run").glob(".*"))
+    session = reopen("run")
+    assert isinstance(session, Session) and session.training.place.step == step
+    session.close()
+
+
+def test_a_signal_while_pictures_are_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One lets them be finished; after a second, `resume` draws them."""
+    monkeypatch.chdir(tmp_path)
+    write_rows(Path("rows.csv"))
+    command = ["train", "classifier", "rows.csv", *flags(CLASSIFIER), "--steps", "3", "--no-baseline", "--out"]
+    true = start_module.draw_curve
+
+    def interrupted(count: int, *arguments: Any) -> Path | None:
+        for _ in range(count):
+            kill(signal.SIGTERM)
+        return true(*arguments)
+
+    for count, status in ((1, 0), (2, 143)):
+        with monkeypatch.context() as patched:
+            patched.setattr(start_module, "draw_curve", partial(interrupted, count))
+            assert run([*command, f"run-{count}", "--quiet"]) == status
+    assert Path("run-1/curve.png").exists() and not Path("run-2/curve.png").exists()
+    assert capsys.readouterr().err.endswith("draw its pictures with: unspool resume run-2\n")
+    Path("run-2/confusion.png").unlink()
+    assert run(["resume", "run-2"]) == 0
+    assert "its pictures were missing and are drawn now: curve.png, confusion.png" in capsys.readouterr().err
+    for name in ("curve.png", "confusion.png"):
+        assert Path("run-2", name).read_bytes()[:4] == b"\x89PNG"
+    assert run(["resume", "run-2"]) == 0
+    assert "missing" not in capsys.readouterr().err

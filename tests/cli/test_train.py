@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.tasks.made import CLASSIFIER, LANGUAGE, flags, model_bytes, story, write_rows
 from unspool.cli import clock
+from unspool.cli.display import Display
 from unspool.cli.main import main, run
 from unspool.training import checkpoint
+from unspool.training.events import Sampled
 from unspool.training.log import read_log
 
 PROMISED = {"loss", "validation_loss", "bits_per_character", "tokens_per_second", "split"}
@@ -175,3 +178,44 @@ def test_a_model_file_alone_is_enough(capsys: pytest.CaptureFixture[str]) -> Non
     assert run(["evaluate", "model.safetensors", "story.txt"]) == 0
     assert "bits per character" in capsys.readouterr().out
     assert run([*TRAIN, "--from", "model.safetensors", "--steps", "2", "--quiet"]) == 0
+
+
+def test_runs_and_info_read_no_tensor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*TRAIN, "--steps", "3", "--quiet"]) == 0
+    before, _ = printed(capsys, "info", "runs/language-1", "--json")
+
+    def fail(*_: object) -> None:
+        raise AssertionError("a tensor was read")
+
+    monkeypatch.setattr(checkpoint.torch, "isfinite", fail)
+    monkeypatch.setattr(checkpoint, "read", fail)
+    found, _ = printed(capsys, "info", "runs/language-1", "--json")
+    assert found == before and found["weights"] > 1000
+    rows, _ = printed(capsys, "runs", "--json")
+    assert [row["state"] for row in rows["runs"]] == ["finished (budget)"]
+
+
+def test_what_takes_long_is_announced(capsys: pytest.CaptureFixture[str]) -> None:
+    _, error = printed(capsys, *TRAIN, "--steps", "2", "--out", "run", "--json")
+    reading, measuring = error.index("reading the data\n"), error.index("measuring the baseline\n")
+    assert reading < measuring < error.index("training begins")
+    assert run(["resume", "run", "--steps", "3"]) == 0
+    error = capsys.readouterr().err
+    assert error.startswith("reading the data\n") and "measuring" not in error
+
+
+def test_samples_do_not_flood_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*TRAIN, "--steps", "30", "--out", "run"]) == 0
+    samples = [line["sample"] for line in read_log(Path("run/log.jsonl")) if "sample" in line]
+    assert len(samples) == 3
+    error = capsys.readouterr().err
+    assert not any(line.strip() in error for sample in samples for line in sample.splitlines() if len(line) > 8)
+
+
+def test_a_sample_is_at_most_three_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    display = Display(SimpleNamespace(), quiet=False)  # type: ignore[arg-type]
+    text = "one\n\nt\x1bwo\nthree" + "e" * 200 + "\nfour\n"
+    for seconds in (1.0, 19.0, 21.0, 30.0, 40.0, 41.5):
+        display.show(Sampled(1, seconds, text))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["    one", "    t\u00b7wo", "    three" + "e" * 95] * 2

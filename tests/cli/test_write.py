@@ -86,8 +86,27 @@ def test_raw_bytes(capsysbinary: pytest.CaptureFixture[bytes]) -> None:
     assert run([*command, "--output", "out.bin"]) == 0
     assert Path("out.bin").read_bytes() == raw
     assert run([*command, "--count", "2"]) == 2
-    assert run(["sample", "chars", "--length", "5", "--raw"]) == 0
-    assert len(capsysbinary.readouterr().out.decode()) == 6
+    capsysbinary.readouterr()
+    assert run(["sample", "chars", "--length", "5", "--raw"]) == 2
+    assert b"--raw needs a model of --unit byte, this one is of --unit char" in capsysbinary.readouterr().err
+
+
+@pytest.mark.parametrize("ending", [".pdf", ".md", ".json", ".html.gz"])
+def test_a_text_is_written_under_no_other_ending(ending: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sample", "chars", "--length", "5", "--output", f"out{ending}"]) == 2
+    assert "--output of sample must end in .txt, in .html for a page" in capsys.readouterr().err
+    assert not Path(f"out{ending}").exists()
+
+
+def test_endings_of_files(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["sample", "chars", "--length", "5", "--output"]
+    text = unspool.load("chars").sample(length=5) + "\n"
+    for name in ("out", "out.txt", "OUT.TXT"):
+        assert out_of(capsys, *command, name) == ""
+        assert Path(name).read_text(encoding="utf-8") == text
+    printed = out_of(capsys, *command, "out.json", "--json")
+    assert Path("out.json").read_text(encoding="utf-8") == printed
+    assert json.loads(printed)["samples"][0]["text"] + "\n" == text
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import os
 import time
 import tracemalloc
@@ -198,6 +199,19 @@ def test_small_texts_and_those_in_memory_stay_in_memory(place, text, monkeypatch
     monkeypatch.setattr(cache, "FROM_BYTES", text.stat().st_size + 1)
     read_corpus([text])
     assert not place.exists()
+
+
+def test_a_packed_text_is_taken_for_eight_times_its_size(place, text, tmp_path, monkeypatch):
+    packed = tmp_path / "x.txt.gz"
+    packed.write_bytes(gzip.compress(text.read_bytes()))
+    size = packed.stat().st_size
+    monkeypatch.setattr(cache, "FROM_BYTES", 8 * size + 1)
+    small = read_corpus([packed])
+    assert not place.exists()
+    monkeypatch.setattr(cache, "FROM_BYTES", 8 * size)
+    large = read_corpus([packed])
+    assert len(entries(place)) == 1 and isinstance(large.ids.base, np.memmap)
+    same(large, small)
 
 
 def test_a_folder_that_cannot_be_written(text, tmp_path, refused, monkeypatch):

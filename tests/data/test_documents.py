@@ -140,6 +140,14 @@ def test_of_a_folder_of_labels_only_text_files_are_read(tmp_path):
     assert corpus.vocabulary.marks == ("French", "Irish", "Korean")
 
 
+def test_files_of_one_label_are_none(tmp_path, refused):
+    folder = write_folder(tmp_path / "names")
+    with refused("--condition file needs files of two names", "of 'Irish'", "name more files", "--documents line"):
+        read_corpus([folder / "Irish.txt"], layout=Layout(condition="file"))
+    known = read_corpus([folder], layout=Layout(condition="file")).vocabulary
+    read_corpus([folder / "Irish.txt"], vocabulary=known, layout=Layout(condition="file"))
+
+
 def test_labelled_documents_are_shuffled_by_the_seed():
     pairs = [(f"{label} {number}", label) for label in "ab" for number in range(50)]
     orders = [documents(read_corpus(pairs, layout=Layout(condition="y", seed=seed))) for seed in (0, 0, 1)]

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.examples import EXAMPLES, write_examples
+from unspool.cli.main import VERBS, run
 
 ROOT = Path(__file__).parents[2]
 RUNNER = Path(__file__).with_name("runner.py")
@@ -159,6 +160,43 @@ def test_every_flag_is_documented(task: str, environment: dict[str, str]) -> Non
     documented = set(FLAG.findall("\n".join(page.read_text(encoding="utf-8") for page in PAGES)))
     # --no-x is made from --x
     assert {flag for flag in flags - documented if flag.replace("--no-", "--") not in documented} == set()
+
+
+COMMANDS = [
+    *(["train", task] for task in ("language", "classifier")),
+    *([verb] for verb in VERBS if verb != "train"),
+]
+ARGUMENTS = {"--run", "--folder", "--data"}  # what has a place can be given by name too
+VERB = re.compile(r"^## (?=[a-z])", re.MULTILINE)
+
+
+def flags_of(command: list[str], capsys: pytest.CaptureFixture[str]) -> set[str]:
+    """The flags that a command's help shows, the opposites of switches aside."""
+    assert run([*command, "--help"]) == 0
+    shown = set(FLAG.findall(capsys.readouterr().out)) - ARGUMENTS - {"--help", "--version"}
+    return shown - {flag.replace("--", "--no-", 1) for flag in shown}
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("COLUMNS", "200")  # of the help that is compared with it
+    return (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_flag_stands_under_its_verb(command: list[str], page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In its section of the page, or above the verbs, where the shared ones are."""
+    shared, *sections = VERB.split(page)
+    (section,) = [text for text in sections if command[0] in re.findall(r"[a-z]+", text.splitlines()[0])]
+    flags = flags_of(command, capsys)
+    assert "--json" in flags
+    assert flags - set(FLAG.findall(shared + section)) == set()
+
+
+def test_the_page_names_no_flag_that_is_none(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = set().union(*(flags_of(command, capsys) for command in COMMANDS))
+    told = {flag.replace("--no-", "--") for flag in FLAG.findall(page)}
+    assert told - flags == {"--help", "--version", "--x"}
 
 
 def test_steps_are_read_as_written() -> None:

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from unspool.nets.growth import grown, places_of
+from unspool.nets.growth import grown, grown_clusters, places_of
 from unspool.nets.sequence import SequenceNet
+from unspool.nets.softmax import Clusters
 
 OLD, NEW = ["a", "b", "d"], ["a", "b", "c", "d", "e"]
 
@@ -39,3 +40,39 @@ def test_a_new_symbol_reads_like_the_mean_of_the_old():
     assert columns.shape == (24, 5 + 6)
     assert torch.allclose(columns[:, 2], old.stack[1].cell.weight_ih[:, :3].mean(1))
     assert torch.equal(columns[:, 5:], old.stack[1].cell.weight_ih[:, 3:])
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("order", [(), tuple(range(69, -1, -1))], ids=["by frequency", "another order"])
+@pytest.mark.parametrize("added", [[], [0, 5, 33], list(range(70, 170))], ids=["none", "between", "many behind"])
+def test_an_adaptive_softmax_keeps_the_shares_of_old_symbols(added, order, tied):
+    torch.manual_seed(0)
+    count = 70 + len(added)
+    into = torch.tensor([number for number in range(count) if number not in added])  # old id -> new id
+    numbers = {new: old for old, new in enumerate(into.tolist())}
+    places = places_of(range(70), [numbers.get(new, ("new", new)) for new in range(count)])
+    options = {"embedding_size": 4, "softmax": "adaptive", "tied": tied}
+    before = Clusters((4, 23), order)
+    after = grown_clusters(before, places)
+    assert after.cutoffs == ((4, 23, 70) if added else (4, 23))
+    old, new = net(range(70), clusters=before, **options), net(range(count), clusters=after, **options)
+    for parameter in old.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    tensors = grown(new, dict(old.named_parameters()), places)
+    for name, parameter in new.named_parameters():
+        parameter.data.copy_(tensors[name])
+    text = torch.tensor([[0], [31], [69], [5]])
+    theirs, ours = old(text).raw, new(into[text]).raw
+    assert torch.allclose(ours[..., into].log_softmax(-1), theirs, atol=1e-5)
+    if added:  # a new symbol is as likely as one of the rarest cluster is in the mean
+        rarest = into[list((order or range(70))[23:])]
+        mean = ours[..., rarest].exp().mean(-1, keepdim=True)
+        torch.testing.assert_close(ours[..., added].exp(), mean.expand(4, 1, len(added)), rtol=1e-4, atol=0)
+
+
+def test_clusters_that_grow_twice_and_not_at_all():
+    clusters = Clusters((4, 23))
+    for first, last in ((70, 75), (75, 76)):
+        clusters = grown_clusters(clusters, places_of(range(first), range(last)))
+    assert clusters == Clusters((4, 23, 70, 75))
+    assert grown_clusters(clusters, places_of(range(76), range(76))) == clusters

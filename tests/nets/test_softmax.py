@@ -5,7 +5,7 @@ import torch
 
 from unspool.errors import SpecError
 from unspool.nets.sequence import SequenceNet
-from unspool.nets.softmax import AdaptiveSoftmax, FullSoftmax, output_layer
+from unspool.nets.softmax import AdaptiveSoftmax, Clusters, FullSoftmax, clusters_of, output_layer
 
 CUTOFFS = (5, 12)
 
@@ -13,7 +13,7 @@ CUTOFFS = (5, 12)
 @pytest.fixture
 def layer() -> AdaptiveSoftmax:
     torch.manual_seed(0)
-    made = AdaptiveSoftmax(7, 40, CUTOFFS)
+    made = AdaptiveSoftmax(7, 40, Clusters(CUTOFFS))
     torch.nn.init.normal_(made.bias)
     return made.double()
 
@@ -74,7 +74,7 @@ def test_agrees_with_torch(layer):
 @pytest.mark.parametrize("cutoffs", [(), (0, 5), (5, 5), (5, 40), (12, 5)])
 def test_cutoffs_must_rise(cutoffs):
     with pytest.raises(SpecError, match="cutoffs must rise"):
-        AdaptiveSoftmax(7, 40, cutoffs)
+        AdaptiveSoftmax(7, 40, Clusters(cutoffs))
 
 
 def test_small_vocabularies_have_no_clusters():
@@ -82,6 +82,36 @@ def test_small_vocabularies_have_no_clusters():
         output_layer("adaptive", 4, 30)
     assert isinstance(output_layer("full", 4, 100_000), FullSoftmax)
     assert output_layer("adaptive", 4, 33_278).cutoffs == (2079, 11092)
+
+
+@pytest.mark.parametrize("order", [(*range(39), 38), tuple(range(39)), tuple(range(1, 41))])
+def test_an_order_holds_each_symbol_once(order):
+    with pytest.raises(SpecError, match="each of its 40 symbols once"):
+        AdaptiveSoftmax(7, 40, Clusters(CUTOFFS, order))
+
+
+def test_how_symbols_are_numbered_does_not_matter(layer):
+    """The same weights under other numbers, with an order that says which is which, are the same distribution."""
+    number = torch.randperm(40)  # of each symbol by falling frequency
+    other = AdaptiveSoftmax(7, 40, Clusters(CUTOFFS, tuple(number.tolist()))).double()
+    with torch.no_grad():
+        other.weight[number], other.bias[number] = layer.weight, layer.bias
+    other.clusters.load_state_dict(layer.clusters.state_dict())
+    hidden, targets = torch.randn(6, 4, 7, dtype=torch.float64), torch.randint(40, (6, 4))
+    assert torch.allclose(other(hidden)[..., number], layer(hidden))
+    one, two = layer.nats(hidden, targets), other.nats(hidden, number[targets])
+    assert torch.allclose(one, two)
+    (left,), (right,) = (torch.autograd.grad(nats.sum(), [made.weight]) for nats, made in ((one, layer), (two, other)))
+    assert torch.allclose(right[number], left)
+    assert set(other.state_dict()) == set(layer.state_dict())
+
+
+def test_symbols_are_ordered_by_how_often_they_come():
+    counts = [1] * 30 + [9] * 40 + [50]  # as of a mark, which is numbered last
+    clusters = clusters_of(71, counts)
+    assert clusters.cutoffs == (4, 23)
+    assert clusters.order == (70, *range(30, 70), *range(30))
+    assert clusters_of(71) == Clusters((4, 23))
 
 
 @pytest.mark.parametrize("softmax", ["full", "adaptive"])

@@ -26,7 +26,8 @@ def test_new_symbols_are_named_and_the_old_keep_what_was_learned(unit: str, new:
     options = {**LANGUAGE, "unit": unit}
     base = unspool.train("language", "story.txt", steps=5, out="base", **options).model
     session = begin("language", "more.txt", options=options, budget=Budget("steps", 5), base="base", out="grown")
-    assert session.remark.startswith(f"{len(new)} symbols are new to the model: {', '.join(new)}; it has ")
+    count = {1: "1 symbol is", 3: "3 symbols are"}[len(new)]
+    assert session.remark.startswith(f"{count} new to the model: {', '.join(new)}; it has ")
     grown = session.task
     symbols = grown.vocabulary.symbols
     assert set(base.vocabulary.symbols) < set(symbols)
@@ -47,8 +48,26 @@ def test_labels_grow_too() -> None:
     options = {**LANGUAGE, "column": "text", "condition": "label"}
     unspool.train("language", "two.csv", steps=5, out="base", **options)
     session = begin("language", "three.csv", options=options, budget=Budget("steps", 5), base="base", out="grown")
-    assert session.remark.startswith("1 symbols are new to the model: '<c>'")
+    assert session.remark.startswith("1 symbol is new to the model: '<c>'")
     assert session.task.vocabulary.marks == ("a", "b", "c")
+    session.close()
+
+
+@pytest.mark.parametrize("label", ["unk", "kiwi"])
+def test_a_label_is_no_word_even_where_both_are_written_alike(label: str) -> None:
+    for name, labels in (("two", ("a", "b")), ("three", ("a", "b", label))):
+        lines = [f"{each},{word} <kiwi>\n" for each in labels for word in ("kiwi", "iwik", "wikk") * 20]
+        Path(f"{name}.csv").write_text("label,text\n" + "".join(lines), encoding="utf-8")
+    options = {**LANGUAGE, "unit": "word", "column": "text", "condition": "label"}
+    base = unspool.train("language", "two.csv", steps=5, out="base", **options).model
+    session = begin("language", "three.csv", options=options, budget=Budget("steps", 5), base="base", out="grown")
+    assert session.remark.startswith(f"1 symbol is new to the model: '<{label}>'")
+    grown = session.task
+    word = base.vocabulary.base.symbols.index(f"<{label}>")
+    assert grown.vocabulary.base.symbols.index(f"<{label}>") == word
+    assert torch.equal(grown.model.embedding.weight[word], base.model.embedding.weight[word])
+    mark, mean = grown.vocabulary.mark(label), base.model.embedding.weight.mean(0)
+    assert torch.allclose(grown.model.embedding.weight[mark], mean)
     session.close()
 
 

@@ -29,6 +29,8 @@ def test_what_is_copied_and_from_where() -> None:
 def test_all_and_nothing() -> None:
     whole = novelty(CORPUS, CORPUS, VOCABULARY)
     assert (whole.length, whole.share, whole.place, whole.line, whole.least) == (len(TEXT), 1.0, 0, 1, 20)
+    one = str(novelty(VOCABULARY.encode("xty"), CORPUS, VOCABULARY))
+    assert one.startswith("longest substring of the training text: 1 symbol, 't', at symbol ")
     nothing = novelty(VOCABULARY.encode("xyz"), CORPUS, VOCABULARY)
     assert (nothing.longest, nothing.share) == ("", 0.0)
     assert str(nothing) == "nothing of it stands in the training text"

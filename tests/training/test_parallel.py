@@ -50,7 +50,11 @@ def train(task: str, steps: int, out: str, **options: Any) -> list[str]:
 
 
 def together(
-    arguments: list[str], size: int = 2, save_seconds: float = 30.0, others: list[str] | None = None
+    arguments: list[str],
+    size: int = 2,
+    save_seconds: float = 30.0,
+    others: list[str] | None = None,
+    more: list[dict[str, str]] | None = None,
 ) -> list[ForkServerProcess]:
     """Start a command as torchrun would; all but the first may be given another one."""
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -58,6 +62,7 @@ def together(
     processes = []
     for rank in range(size):
         environment = {"RANK": str(rank), "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        environment |= more[rank] if more else {}
         given = others if others and rank else arguments
         processes.append(start(given, Path(f"errors-{rank}").resolve(), save_seconds, environment))
     return processes
@@ -168,11 +173,33 @@ def test_a_failure_of_all_is_told_once(capfd: object) -> None:
 def test_processes_that_read_different_data_are_refused(capfd: object) -> None:
     """As on two machines where one path leads to different files."""
     Path("other.txt").write_text(story(seed=1), encoding="utf-8")
-    arguments = train("language", 4, str(Path("run").resolve()))
+    arguments = [*train("language", 4, str(Path("run").resolve())), "--quiet"]
     other = [part.replace("story.txt", "other.txt") for part in arguments]
     assert ended(together(arguments, others=other)) == [1, 1]
     assert told(0) == [
         "unspool: the data must be the same in all processes of a training, but differs; give each the same"
+    ]
+    assert told(1) == [] and not Path("run").exists()
+
+
+@pytest.mark.parametrize("task", ["language", "classifier"])
+def test_a_budget_in_minutes(task: str, capfd: object) -> None:
+    """Each process would find another speed of the machine, and choose another network by it."""
+    data, options = ("story.txt", ["--window", "8"]) if task == "language" else ("rows.csv", [])
+    path = str(Path("run").resolve())
+    command = ["train", task, str(Path(data).resolve()), *options, "--minutes", "0.03", "--no-baseline", "--quiet"]
+    environments = [{"SPEED": speed} for speed in ("1e6", "9e12")] if task == "language" else [{}, {}]
+    processes = together([*command, "--out", path], more=environments)
+    assert ended(processes) == [0, 0], told(0)
+    assert told(0) == told(1) == []
+    assert read_log(Path(path, folder.LOG))[-1]["finished"] == "budget"
+
+
+def test_options_that_differ_are_refused(capfd: object) -> None:
+    arguments = [*train("language", 4, str(Path("run").resolve())), "--quiet"]
+    assert ended(together(arguments, others=[*arguments, "--seed", "7"])) == [1, 1]
+    assert told(0) == [
+        "unspool: an option must be the same in all processes of a training, but differs; give each the same"
     ]
     assert told(1) == [] and not Path("run").exists()
 

@@ -15,6 +15,8 @@ from unspool.training.events import Event, Finished, RolledBack, Sampled, Starte
 from unspool.training.events import Progress as Update
 
 PLAIN_SECONDS = 10.0  # between lines where there is no terminal to draw on
+SAMPLE_SECONDS = 20.0  # of training between two samples, all of which are in the log
+SAMPLE_LINES, SAMPLE_WIDTH = 3, 100
 
 
 class Display:
@@ -29,6 +31,7 @@ class Display:
         )
         self.row: TaskID | None = None
         self.shown = self.drawn = 0.0
+        self.sampled = 0.0  # second of the training at which a sample was shown, or else it began
 
     def __enter__(self) -> Display:
         if self.live:
@@ -45,6 +48,7 @@ class Display:
         if self.silent or (self.quiet and not isinstance(event, RolledBack)):
             return
         if isinstance(event, Started):
+            self.sampled = event.seconds
             self._started(event)
         elif isinstance(event, Update):
             self._update(event)
@@ -52,7 +56,7 @@ class Display:
             best = event.best and self.session.task.keeps == "best"
             self._say(self._validated(event.step, event.metrics, "  best so far" if best else ""))
         elif isinstance(event, Sampled):
-            self._say(event.text, style="dim")
+            self._sample(event)
         elif isinstance(event, RolledBack):
             told = f"back to update {event.step}, learning rate x {event.scale:.3g}"
             self._say(f"update {event.failed_step}: {event.reason}; {told}", style="bold")
@@ -89,6 +93,15 @@ class Display:
         elif now - self.shown > PLAIN_SECONDS:
             self._say(text)
             self.shown = now
+
+    def _sample(self, event: Sampled) -> None:
+        if event.seconds - self.sampled < SAMPLE_SECONDS:
+            return
+        self.sampled = event.seconds
+        lines = [line for line in event.text.splitlines() if line.strip()]
+        for line in lines[:SAMPLE_LINES]:
+            plain = "".join(character if character.isprintable() else "\u00b7" for character in line)
+            self._say(f"    {plain[:SAMPLE_WIDTH]}", style="dim")
 
     def _validated(self, step: int, metrics: dict[str, Any], note: str) -> str:
         names = {

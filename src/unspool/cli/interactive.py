@@ -12,6 +12,7 @@ import numpy as np
 
 from unspool.cli.streams import remark
 from unspool.errors import UnspoolError
+from unspool.tasks.masks import first_mark, starting_mark
 
 if TYPE_CHECKING:
     from unspool.tasks.language import Language
@@ -50,7 +51,8 @@ class Conversation:
         self.newline = "\n" if "\n" in model.vocabulary.base.symbols else ""
         self.turn = 0
         self.place = model.read(prompt, label=self.label)
-        next(iter(model.stream(self.place, **{**self.options, "length": 0})), None)  # refuses options at once
+        asked = {**self.options, "until": options.get("until"), "length": 0}
+        next(iter(model.stream(self.place, **asked)), None)  # refuses options at once
 
     def take(self, line: str) -> bool:
         """Obey a command, or read a line and answer; False when all is over."""
@@ -88,13 +90,17 @@ class Conversation:
         if not text.endswith("\n"):
             sys.stdout.write("\n")
             sys.stdout.flush()
+        if ids and self._is_mark(ids[-1]):  # whatever the next text was to be, it is to be of the label
+            ids[-1] = starting_mark(self.model.vocabulary, self.label) or ids[-1]
         if ids:
             self.place = self.model.read_ids(np.array(ids), self.place, text)
         self.turn += 1
 
     def _ends(self, symbol: int, text: str) -> bool:
-        mark = symbol >= len(self.model.vocabulary.base)
-        return (self.until != "length" and mark) or (self.until == "line" and "\n" in text)
+        return (self.until != "length" and self._is_mark(symbol)) or (self.until == "line" and "\n" in text)
+
+    def _is_mark(self, symbol: int) -> bool:
+        return symbol >= first_mark(self.model.vocabulary)
 
 
 def lines() -> Iterator[str]:

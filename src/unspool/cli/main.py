@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError
 
 from unspool import __version__
 from unspool.cli import clock
+from unspool.cli.signals import Interrupted
 from unspool.cli.streams import DASH, use_utf8
 from unspool.errors import SpecError, UnspoolError
 
@@ -36,6 +37,7 @@ app = App(
     help="Train, generate with and look inside recurrent neural networks on your own sequences.",
     version=__version__,
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,  # `run` tells what has come of it
 )
 for verb, summary in VERBS.items():  # by name, so that only the verb that is asked for is imported
     app.command(f"unspool.cli.{verb}:{'app' if verb == 'train' else verb}", name=verb, help=summary)
@@ -73,6 +75,8 @@ def run(arguments: Sequence[str]) -> int:
         if "allocate memory" not in str(error) and "out of memory" not in str(error):
             raise
         return _explain(MEMORY, FAILURE)
+    except Interrupted as error:
+        return _explain(str(error), 128 + error.number)  # as a shell reports a signal
     except KeyboardInterrupt:
         return _explain("interrupted", INTERRUPTED)
 

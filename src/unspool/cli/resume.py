@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from unspool.cli import clock
 from unspool.cli.settings import Flat, Machine, whole
+from unspool.cli.signals import Interrupt
 from unspool.cli.streams import print_json, remark
 from unspool.training.options import Budget
 
@@ -39,18 +41,20 @@ def resume(
     json
         Print one JSON object at the end.
     """
-    from unspool.cli.training import one_voice, run_training
-    from unspool.tasks.start import reopen
-    from unspool.training.parallel import speaks
+    with Interrupt(f"stopped before the next update; {run} is as it was") as interrupt:
+        from unspool.cli.training import one_voice, run_training
+        from unspool.tasks.start import reopen
+        from unspool.training.parallel import speaks
 
-    with one_voice():
-        machine.apply()
-        budget = Budget.of(minutes, epochs, steps)
-        session = reopen(run, budget, device=machine.device, spent=clock.spent)
-        if not isinstance(session, str):
-            return run_training(session, quiet=quiet, json=json)
-    if speaks():
-        remark(session)
-        if json:
-            print_json({"run": run, "finished": True, "message": session})
-    return 0
+        with one_voice():
+            machine.apply()
+            budget = Budget.of(minutes, epochs, steps)
+            tell = partial(remark, quiet=quiet)
+            session = reopen(run, budget, device=machine.device, spent=clock.spent, tell=tell)
+            if not isinstance(session, str):
+                return run_training(session, interrupt, quiet=quiet, json=json)
+        if speaks():
+            remark(session)
+            if json:
+                print_json({"run": run, "finished": True, "message": session})
+        return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from unspool.cli.settings import Flat, Machine
-from unspool.cli.streams import print_json, remark, write_output
+from unspool.cli.streams import json_text, print_json, remark, write_output
 from unspool.errors import SpecError
 from unspool.sampling import Sampling
 from unspool.tasks.writing import Writing, check_together
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from unspool.tasks.language import Language
     from unspool.tasks.novelty import Novelty
     from unspool.tasks.pieces import Piece
+
+TEXTS = ("", ".txt")  # endings of files
+PAGES = (".html", ".htm")
 
 
 @dataclass(frozen=True)
@@ -86,18 +89,19 @@ def sample(
         converse(model, request.prompt, options)
         return
     head = request.prompt if request.echo else ""
-    raw = writing.raw and model.options.unit == "byte"
     if not (json or output or writing.beam or request.count > 1 or _compared(request)):
-        _stream(head, model.stream(request.prompt, **options), raw)
+        _stream(head, model.stream(request.prompt, **options), writing.raw)
         return
-    if raw and request.count > 1 and not json:
+    if writing.raw and request.count > 1 and not json:
         raise SpecError(f"--raw writes the bytes of one sample, got --count {request.count}; leave one of them out")
     results = _results(model, run, head, request, options)
-    if output is not None:
-        write_output(output, _content(output, run, head, raw, results, model.noun))
+    told = {"prompt": request.prompt, "seed": writing.seed, "samples": [_described(result) for result in results]}
+    if output is not None and Path(output).suffix.lower() == ".json":
+        write_output(output, json_text(told) + "\n")
+    elif output is not None:
+        write_output(output, _content(output, run, head, writing.raw, results, model.noun))
     if json:
-        samples = [_described(result) for result in results]
-        print_json({"prompt": request.prompt, "seed": writing.seed, "samples": samples})
+        print_json(told)
     elif output is None:
         _print(results, alone=request.count == 1)
     for number, result in enumerate(results):
@@ -118,10 +122,21 @@ def _check(request: Request, writing: Writing, json: bool, output: str | None) -
             "--interactive writes to the terminal as it reads, without --json, --output, --count, --novelty, --beam or "
             "--raw; leave them out"
         )
+    if output is not None:
+        _check_ending(output, json, writing.raw)
     if writing.length is None and not request.interactive and several:
         raise SpecError("--length 0 writes one sample without end to standard output; give a length for the rest")
     if request.novelty_length is not None and (request.novelty_length < 1 or not _compared(request)):
         raise SpecError(f"--novelty-length must be at least 1 and comes with --novelty, got {request.novelty_length}")
+
+
+def _check_ending(output: str, json: bool, raw: bool) -> None:
+    known = (*TEXTS, *PAGES, ".json") if json else (*TEXTS, *PAGES)
+    if Path(output).suffix.lower() not in known and not raw:
+        raise SpecError(
+            "--output of sample must end in .txt, in .html for a page, with --json in .json, or in nothing, "
+            f"got {output}; rename it"
+        )
 
 
 def _compared(request: Request) -> bool:
@@ -172,7 +187,7 @@ def _comparison(model: Language, run: str, request: Request) -> Any:
 
 def _content(path: str, run: str, head: str, raw: bool, results: list[Result], noun: str) -> str | bytes:
     """What is written to the file: a page, bytes or text, by its ending."""
-    if Path(path).suffix.lower() in (".html", ".htm"):
+    if Path(path).suffix.lower() in PAGES:
         from unspool.tasks.page import Passage, page, symbols_of
 
         passages = [

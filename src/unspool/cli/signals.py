@@ -1,17 +1,28 @@
-"""Ctrl-C and SIGTERM end a training between two updates; a second one ends it at once."""
+"""Ctrl-C and SIGTERM end a training between two updates; a second one, or one before the first update, ends it at once.
+
+Free of torch, so that a command can be ended while torch is imported.
+"""
 
 from __future__ import annotations
 
 import signal
 from types import FrameType
 
-from unspool.training.parallel import Lost
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ends the command; the text says what has come of it."""
+
+    def __init__(self, number: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.number = number
 
 
 class Interrupt:
-    """A context in which SIGINT and SIGTERM are noted in `number` instead of stopping the program."""
+    """A context in which SIGINT and SIGTERM raise `Interrupted`; once `patient`, the first is noted in `number`."""
 
-    def __init__(self) -> None:
+    def __init__(self, sentence: str) -> None:
+        self.sentence = sentence
+        self.patient = False
         self.number = 0
         self._before: dict[int, object] = {}
 
@@ -21,11 +32,19 @@ class Interrupt:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        lost = kind is not None and issubclass(kind, Lost)  # then torchrun ends this process too: it has yet to say why
+        lost = _is_lost(kind)  # then torchrun ends this process too: it has yet to say why
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_IGN if lost else handler)  # type: ignore[arg-type]
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.number:
-            raise KeyboardInterrupt
+        if not self.patient or self.number:
+            raise Interrupted(number, self.sentence)
         self.number = number
+
+
+def _is_lost(kind: type[BaseException] | None) -> bool:
+    if kind is None:
+        return False
+    from unspool.training.parallel import Lost
+
+    return issubclass(kind, Lost)

@@ -27,7 +27,12 @@ def remark(text: str = "", *, quiet: bool = False) -> None:
 
 def print_json(value: Any, *, indent: int | None = 2) -> None:
     """Print one JSON object; numbers that JSON does not have become null."""
-    print(json.dumps(_plain(value), ensure_ascii=False, indent=indent), flush=True)
+    print(json_text(value, indent), flush=True)
+
+
+def json_text(value: Any, indent: int | None = 2) -> str:
+    """Return a JSON object as text; numbers that JSON does not have become null."""
+    return json.dumps(_plain(value), ensure_ascii=False, indent=indent)
 
 
 def print_table(values: dict[str, Any], *, spaces: bool = True) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from unspool.cli.display import Display
 from unspool.cli.main import FAILURE, USAGE
-from unspool.cli.signals import Interrupt
+from unspool.cli.signals import Interrupt, Interrupted
 from unspool.cli.streams import print_json, remark
 from unspool.errors import SpecError, UnspoolError
 from unspool.tasks.start import Session, pictures
@@ -18,31 +18,50 @@ from unspool.training.parallel import Lost, speaks
 
 @contextmanager
 def one_voice() -> Iterator[None]:
-    """Of several processes that fail for one reason, let one say it; that another is lost, each says by itself."""
+    """Of several processes that end for one reason, let one say it; that another is lost, each says by itself."""
     try:
         yield
     except UnspoolError as error:
         if speaks() or isinstance(error, Lost):
             raise
         raise SystemExit(USAGE if isinstance(error, SpecError) else FAILURE) from error
+    except Interrupted as error:
+        if speaks():
+            raise
+        raise SystemExit(128 + error.number) from error
 
 
-def run_training(session: Session, *, quiet: bool, json: bool) -> int:
+def run_training(session: Session, interrupt: Interrupt, *, quiet: bool, json: bool) -> int:
     """Run a session to its end or to a signal, and return the exit status."""
     finished: Finished | None = None
     last: Progress | None = None
     first = session.ranks.first
-    with Interrupt() as interrupt, Display(session, quiet=quiet, silent=not first) as display:
-        for event in session.events:
-            display.show(event)
-            last = event if isinstance(event, Progress) else last
-            finished = event if isinstance(event, Finished) else finished
-            if interrupt.number and finished is None:
-                session.stop(interrupt.number)
-    if first:
-        _tell(session, finished, last, quiet=quiet, json=json)
+    interrupt.patient = True
+    try:
+        with Display(session, quiet=quiet, silent=not first) as display:
+            for event in session.events:
+                display.show(event)
+                last = event if isinstance(event, Progress) else last
+                finished = event if isinstance(event, Finished) else finished
+                if interrupt.number and finished is None:
+                    session.stop(interrupt.number)
+        if first:
+            _tell(session, finished, last, quiet=quiet, json=json)
+    except Interrupted as error:
+        raise Interrupted(error.number, _left(session, finished)) from error
     session.ranks.same(None)  # nobody leaves before all is told: when one process has failed, torchrun ends the others
     return 0 if finished else 128 + session.ranks.stopped  # as a shell reports a signal: 130 or 143
+
+
+def _left(session: Session, finished: Finished | None) -> str:
+    """What a second signal has left on disk."""
+    session.close()
+    path = session.folder.path
+    if finished is not None:
+        return f"the training is finished and saved; draw its pictures with: unspool resume {path}"
+    if (step := session.folder.saved_step()) is None:
+        return "stopped at once; nothing was saved"
+    return f"stopped at once; the run is saved at update {step}, go on with: unspool resume {path}"
 
 
 def _tell(session: Session, finished: Finished | None, last: Progress | None, *, quiet: bool, json: bool) -> None:

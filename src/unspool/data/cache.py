@@ -21,10 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unspool.data.ids import CHUNK, Ids, narrowest
-from unspool.data.sources import Source
+from unspool.data.sources import COMPRESSED, Source
 from unspool.errors import DataError
 
 FROM_BYTES: Final = 64_000_000  # sources of less in all are read into memory each time
+PACKED: Final = 8  # bytes of text that a byte of a compressed file is taken for
 VERSION: Final = 1  # of what is cached: rises when the same text would give other ids
 MAGIC: Final = b"unspool\n"
 ABANDONED: Final = 86_400  # seconds since anything was written to an entry that is not whole
@@ -160,9 +161,14 @@ def shelf(sources: Sequence[Source], manner: Sequence[Any]) -> Shelf | None:
     """
     paths = [source for source in sources if isinstance(source, Path) and source.is_file()]
     place = folder()
-    if place is None or len(paths) != len(sources) or sum(path.stat().st_size for path in paths) < FROM_BYTES:
+    if place is None or len(paths) != len(sources) or sum(map(_size, paths)) < FROM_BYTES:
         return None
     return Shelf(place, paths, manner)
+
+
+def _size(path: Path) -> int:
+    """Bytes of the text in a file; those of a compressed one are guessed, high, before it is read."""
+    return path.stat().st_size * (PACKED if path.suffix in COMPRESSED else 1)
 
 
 def folder() -> Path | None:

@@ -188,7 +188,13 @@ def _fingerprint(documents: Iterable[tuple[str, str]]) -> str:
 
 def _rows(data: Any, layout: Layout, labels: Sequence[str] | None) -> Labelled:
     if layout.condition == "file":
-        return labelled_of(_lines_of_files(data), Wanted(), labels)
+        lines, names = _lines_of_files(data)
+        if labels is None and len(set(names)) == 1:
+            raise DataError(
+                f"--condition file needs files of two names or more, which are the labels, but all {len(names)} lines "
+                f"are of {names[0]!r}; name more files, or leave it out for --documents line"
+            )
+        return labelled_of((lines, names), Wanted(), labels)
     if isinstance(data, list):  # a folder is its files
         data = [part for item in data for part in (expand([item]) if _is_folder(item) else [item])]
     wanted = Wanted(layout.column, layout.condition, layout.condition is not None, FLAGS, table=True)

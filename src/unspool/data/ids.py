@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CHUNK: Final = 1 << 16
+COUNTED: Final = 1 << 20  # ids at a time, so that a large vocabulary is added up seldom
 
 Ids: TypeAlias = NDArray[np.unsignedinteger[Any]]
 Piece = TypeVar("Piece", bound=np.integer[Any])
@@ -22,6 +23,14 @@ def narrowest(size: int) -> np.dtype[np.unsignedinteger[Any]]:
 def pieces_of(ids: NDArray[Piece]) -> Iterator[NDArray[Piece]]:
     """The ids in pieces of 65536, so that what is worked out from them is never as long as they are."""
     return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
+
+
+def counts_of(ids: NDArray[np.integer[Any]], size: int) -> NDArray[np.int64]:
+    """How often each id below `size` comes, [size]."""
+    counts = np.zeros(size, dtype=np.int64)
+    for start in range(0, len(ids), COUNTED):
+        counts += np.bincount(ids[start : start + COUNTED], minlength=size)
+    return counts
 
 
 class IdBuffer:

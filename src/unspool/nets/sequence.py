@@ -17,7 +17,7 @@ from unspool.engine.unroll import Unrolled
 from unspool.errors import SpecError
 from unspool.nets.initialise import initialise
 from unspool.nets.noise import noisy, weight_noise
-from unspool.nets.softmax import output_layer
+from unspool.nets.softmax import Clusters, output_layer
 
 
 class Scores(NamedTuple):
@@ -39,7 +39,7 @@ class SequenceNet(nn.Module):
         tied: the output layer's weights are the embedding's (Press and Wolf 2017), behind a linear projection to E
             where the stack's output is not as wide. As output weights they start small, so as inputs they are
             multiplied by the root of E (Vaswani et al. 2017, section 3.4).
-        softmax: "full", or "adaptive" for large vocabularies whose symbols are numbered by falling frequency.
+        softmax, clusters: "full", or "adaptive" for large vocabularies; see `unspool.nets.softmax`.
         init_range: see `initialise`.
         dropout: between layers and before the output layer; the input, one symbol at a time, is left whole.
         embedding_dropout: share of the symbols whose input vectors are 0 for a whole window, in training; the others
@@ -61,6 +61,7 @@ class SequenceNet(nn.Module):
         embedding_size: int = 0,
         tied: bool = False,
         softmax: str = "full",
+        clusters: Clusters | None = None,
         init_range: float = 0.0,
         dropout: float = 0.0,
         embedding_dropout: float = 0.0,
@@ -80,7 +81,7 @@ class SequenceNet(nn.Module):
             self.projection = nn.Linear(width, embedding_size, bias=False)
             width = embedding_size
         self.scale = math.sqrt(embedding_size) if tied else 1.0
-        self.output = output_layer(softmax, width, vocabulary_size)
+        self.output = output_layer(softmax, width, vocabulary_size, clusters)
         initialise(self, init_range)
         if tied:
             if self.embedding is None:

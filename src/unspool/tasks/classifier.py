@@ -23,6 +23,7 @@ from unspool.nets.pooled import PooledNet
 from unspool.spec import replace
 from unspool.tasks.classifier_options import ClassifierOptions
 from unspool.tasks.confusion import confusion_matrix, draw_confusion, report
+from unspool.tasks.dependent import check_dependent
 from unspool.tasks.holdout import fraction_of, located
 from unspool.tasks.sizing import classifier_sizing
 from unspool.tasks.specimens import sequences
@@ -76,6 +77,8 @@ class Classifier(Task):
     ) -> Classifier:
         """Read labelled sequences, hold some out, and choose each option that is None from their number and length."""
         assert isinstance(options, ClassifierOptions)
+        if base is None or options != base.options:  # a training that goes on was asked for before
+            check_dependent(options)
         options = replace(options, validation=located(options.validation))
         known = base if isinstance(base, Classifier) else None
         whole = _read(options, data if _given(data) else builtin_labelled(), known.classes if known else None)

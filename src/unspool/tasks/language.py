@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,17 +13,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unspool.data.corpus import Corpus
-from unspool.data.ids import pieces_of
+from unspool.data.ids import counts_of, pieces_of
 from unspool.data.marks import border
 from unspool.data.stream import Lanes, Window, single_pass
 from unspool.data.vocabulary import Vocabulary, vocabulary_from_dict
 from unspool.data.words import WordVocabulary
 from unspool.errors import DataError, SpecError
-from unspool.nets.growth import grown, places_of
+from unspool.nets.growth import grown, grown_clusters, places_of
 from unspool.nets.noise import with_complexity, with_own_noise
 from unspool.nets.sequence import SequenceNet
+from unspool.nets.softmax import Clusters, clusters_of
 from unspool.spec import replace
 from unspool.tasks.advice import advise
+from unspool.tasks.dependent import check_dependent
 from unspool.tasks.dynamic import dynamic_losses, slow_pass
 from unspool.tasks.holdout import fraction_of, located
 from unspool.tasks.language_options import LanguageOptions
@@ -62,6 +64,7 @@ class Language(TextModel, Task):
         self.split = ""
         self.documents = 0
         self.unknown_share = 0.0
+        self.clusters: Clusters | None = None  # of an adaptive softmax
 
     @classmethod
     def prepare(
@@ -73,6 +76,8 @@ class Language(TextModel, Task):
     ) -> Language:
         """Read the text, split it, and choose each option that is None from its length and the budget."""
         assert isinstance(options, LanguageOptions)
+        if base is None or options != base.options:  # a training that goes on was asked for before
+            _check(options, data)
         options = replace(options, validation=located(options.validation))
         known = base.vocabulary if isinstance(base, Language) else None
         grow = known is None or options.unknown == "fail"  # symbols that the base does not know are added to it
@@ -85,6 +90,8 @@ class Language(TextModel, Task):
         task._split(corpus, fraction, held)
         task.budget = budget or DEFAULT_BUDGET
         task.options = task._resolve()
+        if task.options.softmax == "adaptive":
+            task.clusters = task._clusters(base)
         return task
 
     def _split(self, corpus: Corpus, fraction: float | None, held: list[str]) -> None:
@@ -139,6 +146,15 @@ class Language(TextModel, Task):
             softmax=o.softmax or proposal.softmax,
         )
 
+    def _clusters(self, base: Task | None) -> Clusters:
+        """Return the clusters of the base, with one for new symbols, or else those of the training text."""
+        known = self.vocabulary
+        if isinstance(base, Language) and base.options.softmax == "adaptive":
+            before = base.clusters or clusters_of(len(base.vocabulary))
+            return grown_clusters(before, _places(base.vocabulary, known))
+        numbered = known.unit in ("word", "bpe") and not known.marks  # by falling frequency
+        return clusters_of(len(known), None if numbered else counts_of(self.train_ids, len(known)).tolist())
+
     def build(self) -> nn.Module:
         """Return a new network, its weights drawn from the seed."""
         o = self.options
@@ -154,6 +170,7 @@ class Language(TextModel, Task):
                 embedding_size=int(o.embedding_size or 0),
                 tied=bool(o.tied),
                 softmax=o.softmax or "full",
+                clusters=self.clusters,
                 init_range=o.init_range,
                 dropout=float(o.dropout or 0.0),
                 recurrent_dropout=o.recurrent_dropout,
@@ -175,17 +192,17 @@ class Language(TextModel, Task):
     def inherit(self, base: Task, origin: str) -> str:
         """Take the weights of a model of the same or fewer symbols; the new ones start plainly, and are named."""
         assert isinstance(base, Language)
-        known = set(base.vocabulary.symbols)
-        new = [symbol for symbol in self.vocabulary.symbols if symbol not in known]
+        places = _places(base.vocabulary, self.vocabulary)
+        new = [symbol for symbol, place in zip(self.vocabulary.symbols, places.tolist(), strict=True) if place < 0]
         tensors = with_own_noise(self.model, parameters(base.model))
-        if self.vocabulary.symbols != base.vocabulary.symbols:
-            places = places_of(base.vocabulary.symbols, self.vocabulary.symbols)
+        if self.vocabulary != base.vocabulary:
             tensors = grown(self.model, tensors, places)
         load_parameters(self.model, tensors, origin)
         if not new:
             return ""
         shown = ", ".join(map(repr, new[:SHOWN])) + (f" and {len(new) - SHOWN} more" if len(new) > SHOWN else "")
-        return f"{len(new)} symbols are new to the model: {shown}; it has {len(self.vocabulary)} now"
+        count = "1 symbol is" if len(new) == 1 else f"{len(new)} symbols are"
+        return f"{count} new to the model: {shown}; it has {len(self.vocabulary)} now"
 
     def batches(self) -> Lanes:
         """Return the training text in contiguous lanes."""
@@ -286,8 +303,11 @@ class Language(TextModel, Task):
         return advise(self.model, self.train_ids, self.validation_ids, window, dropout, self.baselines)
 
     def metadata(self) -> dict[str, Any]:
-        """Return the vocabulary."""
-        return {"vocabulary": self.vocabulary.to_dict(), "split": self.split}
+        """Return the vocabulary, and how an adaptive softmax divides it."""
+        told = {"vocabulary": self.vocabulary.to_dict(), "split": self.split}
+        if self.clusters is None:
+            return told
+        return {**told, "clusters": {name: list(places) for name, places in self.clusters._asdict().items()}}
 
     @classmethod
     def from_metadata(cls, options: TrainingOptions, metadata: Mapping[str, Any]) -> Language:
@@ -298,6 +318,9 @@ class Language(TextModel, Task):
             raise DataError(f"the unit must be that of the vocabulary, {vocabulary.unit}, got {options.unit}")
         task = cls(options, vocabulary)
         task.split = str(metadata.get("split", ""))
+        if "clusters" in metadata:
+            stored = metadata["clusters"]
+            task.clusters = Clusters(*(tuple(map(int, stored[name])) for name in Clusters._fields))
         return task
 
     def preview(self, step: int) -> str | None:
@@ -314,3 +337,22 @@ def _mean(losses: Iterable[tuple[Tensor, int]]) -> tuple[float, int]:
         nats += float(found)
         count += symbols
     return nats / count, count
+
+
+def _check(options: LanguageOptions, data: Any) -> None:
+    """Refuse options that would do nothing."""
+    check_dependent(options)
+    given = data is not None and not (isinstance(data, list | tuple) and not data)
+    if options.corpus != "docs" and given:
+        raise SpecError(f"--corpus {options.corpus} is built-in text in place of DATA, got both; leave one of them out")
+
+
+def _places(old: Vocabulary, new: Vocabulary) -> Tensor:
+    """Where each symbol and mark of a vocabulary stood in an old one; a word and a mark may be written alike."""
+    return places_of(_names(old, new), _names(new, old))
+
+
+def _names(vocabulary: Vocabulary, other: Vocabulary) -> list[Hashable]:
+    same = vocabulary.base == other.base  # subwords may be written alike too, and never grow
+    base: list[Hashable] = list(range(len(vocabulary.base)) if same else vocabulary.base.symbols)
+    return [*base, *(("mark", mark) for mark in vocabulary.marks)]

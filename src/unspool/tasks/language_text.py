@@ -146,7 +146,7 @@ class TextModel:
         """
         writing, sampling = asked({**options, "beam": beam})
         prompted, generator = self._begun(prompt, writing), self.generator(writing.weights)
-        until = self._until(writing)
+        until = self._checked(writing)
         step = self._step if isinstance(generator, str) else generator.step
         end = len(self.vocabulary.base) if until != "length" else len(self.vocabulary)
 
@@ -188,7 +188,12 @@ class TextModel:
             raise SpecError(f"a prompt that was read has its label already, got {writing.label!r}; give it to read()")
         return prompt
 
-    def _until(self, writing: Writing) -> str:
+    def _checked(self, writing: Writing) -> str:
+        """Where a text ends; what this model cannot write is refused."""
+        if writing.raw and self.vocabulary.unit != "byte":
+            raise SpecError(
+                f"--raw needs a model of --unit byte, this one is of --unit {self.vocabulary.unit}; leave it out"
+            )
         documents = bool(self.vocabulary.marks)
         if writing.until == "document" and not documents:
             raise SpecError(
@@ -203,7 +208,7 @@ class TextModel:
 
         The native generator does all of it, or its steps for the rules that only the loop knows, or torch does.
         """
-        until = self._until(writing)
+        until = self._checked(writing)
         utf8 = self.vocabulary.unit == "byte" and not writing.raw
         generator = self.generator(writing.weights)
         rows = list(range(len(numbers)))

@@ -31,8 +31,9 @@ class Novelty(NamedTuple):
             return "nothing of it stands in the training text"
         shown = self.longest if len(self.longest) <= SHOWN else self.longest[:SHOWN] + "..."
         where = f"symbol {self.place:,}" + ("" if self.line is None else f", line {self.line:,}")
+        count = "1 symbol" if self.length == 1 else f"{self.length} symbols"
         return (
-            f"longest substring of the training text: {self.length} symbols, {shown!r}, at {where}; "
+            f"longest substring of the training text: {count}, {shown!r}, at {where}; "
             f"{self.share:.1%} lies in such of at least {self.least}"
         )
 

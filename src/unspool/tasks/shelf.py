@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,16 @@ from unspool.training.log import read_log
 def describe_model(path: Path) -> dict[str, Any]:
     """Return task, options, data and result of a model file or run folder."""
     file = path / MODEL if path.is_dir() else path
-    tensors, document = checkpoint.read(file, "model")
+    shapes, document = checkpoint.read_document(file, "model")
     return {
         "file": str(file),
         "task": document.get("task"),
-        "weights": sum(tensor.numel() for tensor in tensors.values()),
+        "weights": sum(math.prod(shape) for shape in shapes.values()),
         "options": document.get("options", {}),
         "data": document.get("description", {}),
         "training": document.get("training", {}),
         "advice": _advice(path),
-        "tensors": {name: list(tensor.shape) for name, tensor in tensors.items()},
+        "tensors": shapes,
     }
 
 
@@ -43,7 +44,7 @@ def list_runs(folder: Path) -> list[dict[str, Any]]:
 def _row(path: Path) -> dict[str, Any]:
     row: dict[str, Any] = {"run": str(path), "task": "-", "state": "damaged", "step": 0, "validation_loss": None}
     try:
-        _, document = checkpoint.read(path / LAST, "training")
+        _, document = checkpoint.read_document(path / LAST, "training")
         place = document["place"]
         row |= {"task": document["task"], "step": place["step"], "validation_loss": place["best"]}
         row["state"] = f"finished ({place['finished']})" if place["finished"] else "resumable"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,14 +9,15 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from unspool.errors import CheckpointError, SpecError, UnspoolError
+from unspool.errors import CheckpointError, MissingExtra, SpecError
 from unspool.spec import from_dict, to_dict
 from unspool.tasks import task_entry
 from unspool.tasks.holdout import listed, paths_of
 from unspool.tasks.load import choose_device, load, prepare_again, task_of
+from unspool.tasks.standard_input import standard_input, waiting
 from unspool.training import checkpoint
 from unspool.training.events import Event
-from unspool.training.folder import GOOD, RunFolder
+from unspool.training.folder import CURVE, GOOD, RunFolder
 from unspool.training.gallery import draw_samples
 from unspool.training.log import draw_curve, recorded
 from unspool.training.loop import Cycle, Loop
@@ -53,8 +52,9 @@ class Session:
         return self.training.ranks
 
     def close(self) -> None:
-        """Stop after the current update, and save; where several processes train, `stop` is the way."""
+        """Stop after the current update, save, unlock the folder; where several processes train, `stop` is the way."""
         self.events.close()
+        self.folder.release()  # events that were never asked for do not
 
     def stop(self, signal: int) -> None:
         """Let all processes of the training stop after the current update, save, and end their events."""
@@ -89,41 +89,67 @@ def begin(
     device: str = "auto",
     baseline: bool = True,
     spent: Callable[[], float] = lambda: 0.0,
+    tell: Callable[[str], None] = lambda remark: None,
 ) -> Session:
-    """Prepare a new training; `spent()` says how many seconds of a budget in minutes are gone already."""
+    """Prepare a new training.
+
+    `spent()` says how many seconds of a budget in minutes are gone already; `tell` hears what takes long before the
+    first event, in one process of several.
+    """
     ranks = join()
-    with ranks.together():
-        kind, data = task_entry(name).load(), listed(data)
-        chosen = from_dict(kind.Options, options or {})
-        start = load(base) if base is not None else None
-        if start is not None:
-            chosen = _inherit(chosen, start, kind)
-        reserved = RunFolder.reserve(out, name, force=force) if ranks.first else None
-    folder = RunFolder(Path(ranks.same(reserved and str(reserved.path))))
-    waiting = folder.path / f".{folder.input.name}.tmp"
+    reserved: RunFolder | None = None
     try:
         with ranks.together():
-            given = _with_standard_input(data, waiting, write=ranks.first)
-        task = ranks.by_turns(lambda: kind.prepare(chosen, given, budget, start))
-        ranks.check("the data", [task.fingerprint, to_dict(task.options), task.metadata()])
+            kind, data = task_entry(name).load(), listed(data)
+            chosen = from_dict(kind.Options, options or {})
+            start = load(base) if base is not None else None
+            if start is not None:
+                chosen = _inherit(chosen, start, kind)
+            reserved = RunFolder.reserve(out, name, force=force) if ranks.first else None
+        path = ranks.same(reserved and str(reserved.path))
+        folder = reserved or RunFolder(Path(path))
+        _announce(ranks, tell, "reading the data")
+        with standard_input(ranks, data, folder) as given:
+            task = _prepared(ranks, chosen, budget, lambda options: kind.prepare(options, given, budget, start))
         with ranks.together():
             task.sources = paths_of(data)  # "-" stays: it means the text that the run keeps
             task.model = task.build().to(ranks.place(choose_device(device)))
             remark = "" if start is None else task.inherit(start, str(base))
             training = Training(task, ranks)
-            task.baselines = task.baseline() if baseline and ranks.first else {}
-    except BaseException as error:
+            if baseline and ranks.first:
+                _announce(ranks, tell, "measuring the baseline")
+                task.baselines = task.baseline()
         if ranks.first:
-            folder.remove_if_empty()
-        if isinstance(error, UnspoolError) and str(waiting) in str(error):
-            raise type(error)(str(error).replace(str(waiting), "standard input")) from error
+            folder.clear()
+            if waiting(folder).exists():
+                waiting(folder).replace(folder.input)
+        ranks.copy_first(list(checkpoint.parameters(task.model).values()))
+        return _session(folder, training, Cycle(task.budget), spent(), remark=remark)
+    except BaseException:
+        if reserved is not None:
+            reserved.remove_if_empty()
+            reserved.release()
         raise
+
+
+def _announce(ranks: Ranks, tell: Callable[[str], None], what: str) -> None:
     if ranks.first:
-        folder.clear()
-        if waiting.exists():
-            waiting.replace(folder.input)
-    ranks.copy_first(list(checkpoint.parameters(task.model).values()))
-    return _session(folder, training, Cycle(task.budget), spent(), remark=remark)
+        tell(what)
+
+
+def _prepared(
+    ranks: Ranks, chosen: TrainingOptions, budget: Budget | None, prepare: Callable[[TrainingOptions], Task]
+) -> Task:
+    """Let rank 0 choose what is None, by its machine's speed where minutes are given; the others take its options."""
+    ranks.check("an option", [to_dict(chosen), budget and to_dict(budget)])
+    first: Task | None = None
+    with ranks.together():
+        if ranks.first:
+            first = prepare(chosen)
+    resolved = from_dict(type(chosen), ranks.same(to_dict(first.options) if first is not None else None))
+    task = ranks.by_turns(lambda: first if first is not None else prepare(resolved))
+    ranks.check("the data", [task.fingerprint, to_dict(task.options), task.metadata()])
+    return task
 
 
 def reopen(
@@ -133,22 +159,34 @@ def reopen(
     data: Any = None,
     device: str = "auto",
     spent: Callable[[], float] = lambda: 0.0,
+    tell: Callable[[str], None] = lambda remark: None,
 ) -> Session | str:
     """Prepare to go on exactly where a run was; return a sentence instead where there is nothing left to do.
 
+    Pictures that a finished run lacks, because it was killed while they were drawn, are drawn then.
+
     Raises:
-        CheckpointError: there is no run, its file is damaged, or its data is missing or has changed.
+        CheckpointError: there is no run, its file is damaged, its data is missing or has changed, or another process
+            trains it.
     """
     ranks = join()
-    with ranks.together():
-        folder = RunFolder.open(str(run))
-    found = ranks.by_turns(lambda: _found(folder, budget, data, device, ranks))
-    if isinstance(found, str):
-        return found
-    if ranks.first:
-        place = found.training.place
-        folder.cut_log(place.step, place.rollbacks)
-    return _session(folder, found.training, found.cycle, found.seconds + spent(), found.good, found.remark)
+    folder = RunFolder(Path(run))
+    try:
+        with ranks.together():
+            folder = RunFolder.open(str(run))
+            if ranks.first:
+                folder = folder.claim()
+        found = ranks.by_turns(lambda: _found(folder, budget, data, device, ranks, tell))
+        if isinstance(found, str):
+            folder.release()
+            return found
+        if ranks.first:
+            place = found.training.place
+            folder.cut_log(place.step, place.rollbacks)
+        return _session(folder, found.training, found.cycle, found.seconds + spent(), found.good, found.remark)
+    except BaseException:
+        folder.release()
+        raise
 
 
 def train(
@@ -227,12 +265,17 @@ def finish(session: Session, on_event: Callable[[Event], None] | None = None) ->
 
 def pictures(session: Session) -> list[Path]:
     """Draw learning curve, samples and the task's pictures into the run folder; without matplotlib only samples."""
-    samples = draw_samples(session.folder, session.task.unit)
-    curve = draw_curve(session.folder, session.task.unit)
-    drawn = [path for path in (curve, samples) if path is not None]
-    if curve is None:
-        return drawn
-    return [*drawn, *session.task.pictures(session.folder.path, session.training.place.metrics)]
+    return _draw(session.folder, session.task, session.training.place.metrics)
+
+
+def _draw(folder: RunFolder, task: Task, metrics: Mapping[str, Any]) -> list[Path]:
+    samples = draw_samples(folder, task.unit)
+    try:
+        own = task.pictures(folder.path, metrics)
+    except MissingExtra:
+        own = []
+    curve = draw_curve(folder, task.unit)  # the last: where it is, the others are
+    return [*(path for path in (curve, samples) if path is not None), *own]
 
 
 class _Found(NamedTuple):
@@ -243,16 +286,19 @@ class _Found(NamedTuple):
     remark: str
 
 
-def _found(folder: RunFolder, budget: Budget | None, data: Any, device: str, ranks: Ranks) -> _Found | str:
+def _found(
+    folder: RunFolder, budget: Budget | None, data: Any, device: str, ranks: Ranks, tell: Callable[[str], None]
+) -> _Found | str:
     """Return what is in the folder of a run, or a sentence where there is nothing left to do."""
-    if ranks.first:
-        folder.clean()
     tensors, document = folder.read_last()
     stored, cycle, seconds = task_of(document, folder.last), *_cycle_of(document, folder.last)
     place = _place_of(document, folder.last)
     if place.finished and budget in (None, cycle.budget):
         done = f"{folder.path} is finished ({place.finished}, update {place.step})"
-        return f"{done}; go on with --steps, --epochs or --minutes"
+        drawn = _draw(folder, stored, place.metrics) if ranks.first and not (folder.path / CURVE).exists() else []
+        told = f"; its pictures were missing and are drawn now: {', '.join(path.name for path in drawn)}"
+        return f"{done}; go on with --steps, --epochs or --minutes{told if drawn else ''}"
+    _announce(ranks, tell, "reading the data")
     task = prepare_again(stored, document, folder, data, cycle.budget)
     task.sources = document.get("sources")
     task.model = task.build().to(ranks.place(choose_device(device)))
@@ -276,16 +322,6 @@ def _session(
     loop = Loop(training, cycle, folder, training.ranks.same(seconds), good)
     events = loop.events()
     return Session(folder, training, recorded(events, folder) if training.ranks.first else events, remark)
-
-
-def _with_standard_input(data: Any, kept: Path, write: bool) -> Any:
-    """Put a file that can be read again in the place of standard input, where it is named, and write it."""
-    if not isinstance(data, list) or not any(isinstance(item, str) and item == "-" for item in data):
-        return data
-    if write:
-        with kept.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-    return [str(kept) if isinstance(item, str) and item == "-" else item for item in data]
 
 
 def _inherit(options: TrainingOptions, base: Task, kind: type[Task]) -> TrainingOptions:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -45,6 +46,9 @@ def write(path: Path, kind: Kind, tensors: Mapping[str, Tensor], document: Mappi
         settle(temporary, path)
     except (OSError, SafetensorError) as error:
         raise _unwritten(temporary, path, error) from error
+    except KeyboardInterrupt:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _unwritten(temporary: Path, path: Path, error: Exception) -> CheckpointError:
@@ -90,20 +94,36 @@ def read(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         CheckpointError: the file is missing, cut short, damaged, of a later version, of another kind, or not ours.
     """
-    if not path.is_file():
-        raise CheckpointError(f"there is no {kind} file at {path}; give a run folder or a model file of unspool")
-    try:
-        with safe_open(path, framework="pt") as file:
-            document = _document(path, kind, file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError, ValueError, RuntimeError, TypeError, OverflowError, MemoryError) as error:
-        raise CheckpointError(
-            f"{path} is no readable safetensors file ({_short(error)}): it was cut short or is not a model file"
-        ) from error
+    with _opened(path, kind) as (file, document):
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise CheckpointError(f"{path} is damaged: {name} holds values that are not finite; use a backup")
     return tensors, document
+
+
+def read_document(path: Path, kind: Kind) -> tuple[dict[str, list[int]], dict[str, Any]]:
+    """Return the shapes of the tensors and the document of a file; the tensors themselves are not read.
+
+    Raises:
+        CheckpointError: as `read`, but values that are not finite go unseen.
+    """
+    with _opened(path, kind) as (file, document):
+        return {name: list(file.get_slice(name).get_shape()) for name in file.keys()}, document  # noqa: SIM118
+
+
+@contextmanager
+def _opened(path: Path, kind: Kind) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Open a file and read its document."""
+    if not path.is_file():
+        raise CheckpointError(f"there is no {kind} file at {path}; give a run folder or a model file of unspool")
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file, _document(path, kind, file.metadata() or {})
+    except (SafetensorError, OSError, ValueError, RuntimeError, TypeError, OverflowError, MemoryError) as error:
+        raise CheckpointError(
+            f"{path} is no readable safetensors file ({_short(error)}): it was cut short or is not a model file"
+        ) from error
 
 
 def _document(path: Path, kind: Kind, metadata: Mapping[str, str]) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from unspool.errors import CheckpointError
 from unspool.spec import to_dict
 from unspool.training import checkpoint
+from unspool.training.lock import Lock
 from unspool.training.protocol import Task
 from unspool.training.state import Snapshot
 
@@ -27,31 +29,45 @@ class RunFolder:
     """One run on disk: `model.safetensors`, `last.safetensors`, `log.jsonl`, and pictures."""
 
     path: Path
+    lock: Lock | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def reserve(cls, out: str | None, task: str, *, force: bool = False) -> RunFolder:
-        """Make the folder: `out` itself, or `runs/<task>-<n>` with the next free number; a run in it stays for now.
+        """Make and lock the folder: `out`, or `runs/<task>-<n>` with the next free number; a run in it stays for now.
 
         Raises:
-            CheckpointError: a run is there already and `force` is not set, or the folder cannot be made.
+            CheckpointError: a run is there already and `force` is not set, another process trains there, or the folder
+                cannot be made.
         """
-        if out is None:
-            number = 1
-            while Path("runs", f"{task}-{number}").exists():
-                number += 1
-        path = Path("runs", f"{task}-{number}") if out is None else Path(out)
+        path = Path("runs") if out is None else Path(out)
         if path.exists() and not path.is_dir():
             raise CheckpointError(f"--out must be a folder, {path} is a file; choose another name")
-        if not force and (found := [name for name in OURS if (path / name).exists()]):
-            whole = f"a run; go on with `unspool resume {path}`" if LAST in found else found[0]
-            raise CheckpointError(f"{path} already holds {whole}, choose another --out, or overwrite it with --force")
         try:
             path.mkdir(parents=True, exist_ok=True)
+            path = _numbered(path, task) if out is None else path
         except OSError as error:
             raise CheckpointError(f"the run folder {path} cannot be made ({error}); choose another --out") from error
-        folder = cls(path)
+        folder = cls(path).claim()
+        if not force and (found := [name for name in OURS if (path / name).exists()]):
+            folder.release()
+            whole = f"a run; go on with `unspool resume {path}`" if LAST in found else found[0]
+            raise CheckpointError(f"{path} already holds {whole}, choose another --out, or overwrite it with --force")
+        return folder
+
+    def claim(self) -> RunFolder:
+        """Return the folder locked, without what a killed process left half-written.
+
+        Raises:
+            CheckpointError: another process trains there.
+        """
+        folder = replace(self, lock=Lock(self.path))
         folder.clean()
         return folder
+
+    def release(self) -> None:
+        """Let other processes train in the folder."""
+        if self.lock is not None:
+            self.lock.release()
 
     def clear(self) -> None:
         """Remove the run that `--force` overwrites; other files of the user stay."""
@@ -86,7 +102,7 @@ class RunFolder:
         return self.path / LOG
 
     def clean(self) -> None:
-        """Remove what a killed process left half-written."""
+        """Remove what a killed process left half-written; only who holds the lock may."""
         for name in OURS:
             for leftover in self.path.glob(f".{name}*.tmp"):
                 leftover.unlink(missing_ok=True)
@@ -107,6 +123,13 @@ class RunFolder:
     def read_last(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the tensors and the document of `last.safetensors`."""
         return checkpoint.read(self.last, "training")
+
+    def saved_step(self) -> int | None:
+        """Return the update that `last.safetensors` stands at, None where there is none."""
+        try:
+            return int(checkpoint.read_document(self.last, "training")[1]["place"]["step"])
+        except (CheckpointError, KeyError, TypeError, ValueError):
+            return None
 
     def cut_log(self, step: int, rollbacks: int = 0) -> None:
         """Drop the lines beyond `step` after so many roll-backs: the resumed training writes them again."""
@@ -133,6 +156,16 @@ class RunFolder:
         self.clean()
         with contextlib.suppress(OSError):
             self.path.rmdir()
+
+
+def _numbered(parent: Path, task: str) -> Path:
+    """Make the first folder `<task>-<n>` that nobody has made."""
+    for number in count(1):
+        with contextlib.suppress(FileExistsError):
+            path = parent / f"{task}-{number}"
+            path.mkdir()
+            return path
+    raise AssertionError
 
 
 def model_document(task: Task, training: dict[str, Any]) -> dict[str, Any]:

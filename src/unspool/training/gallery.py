@@ -9,7 +9,7 @@ from typing import Any
 from unspool.training.checkpoint import write_text
 from unspool.training.folder import SAMPLES, RunFolder
 from unspool.training.log import read_log
-from unspool.webpage import webpage
+from unspool.webpage import visible, webpage
 
 STYLE = ".text { font-size: .95rem; padding: .6rem 1rem; } h2 span { color: var(--soft); font-weight: normal; }\n"
 
@@ -38,4 +38,4 @@ def _section(line: dict[str, Any], loss: dict[str, float], unit: str) -> str:
     numbers = f" {', '.join(told)} {unit}" if told else ""
     seconds = f"{line['seconds']:,.0f} s"
     head = f"<h2>update {line['step']:,} <span>after {seconds}{';' if told else ''}{escape(numbers)}</span></h2>"
-    return f'{head}\n<div class="text">{escape(str(line["sample"]))}</div>'
+    return f'{head}\n<div class="text">{visible(str(line["sample"]))}</div>'

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
 from unspool.errors import CheckpointError
+from unspool.training.checkpoint import settle
 from unspool.training.events import Event, Finished, Progress, RolledBack, Sampled, Started, Validated
 from unspool.training.folder import CURVE, RunFolder
 
@@ -15,7 +17,7 @@ LINES = 500  # of training progress in one log
 
 
 def recorded(events: Generator[Event], folder: RunFolder) -> Generator[Event]:
-    """Pass events on and write `log.jsonl` on the way; closing it closes `events`."""
+    """Pass events on and write `log.jsonl` on the way; closing it closes `events`, and its end unlocks the folder."""
     every = 10
     try:
         for event in events:
@@ -28,7 +30,10 @@ def recorded(events: Generator[Event], folder: RunFolder) -> Generator[Event]:
     except OSError as error:
         raise CheckpointError(f"{folder.log} cannot be written ({error}); free some space and resume") from error
     finally:
-        events.close()
+        try:
+            events.close()
+        finally:
+            folder.release()
 
 
 def _line(event: Event, every: int) -> dict[str, Any] | None:
@@ -87,7 +92,9 @@ def draw_curve(folder: RunFolder, unit: str, baselines: dict[str, float] | None 
     axes.legend(loc="upper center")
     axes.grid(alpha=0.3)
     path = folder.path / CURVE
-    figure.savefig(path, dpi=110)
+    temporary = path.with_name(f".{CURVE}.{os.getpid()}.tmp")
+    figure.savefig(temporary, dpi=110, format="png")
+    settle(temporary, path)
     return path
 
 

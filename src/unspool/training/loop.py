@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from unspool.errors import CheckpointError, TrainingError
+from unspool.errors import TrainingError
 from unspool.spec import to_dict
 from unspool.training.events import Event, Finished, Progress, RolledBack, Sampled, Saved, Started, Validated
 from unspool.training.folder import RunFolder
@@ -164,9 +164,7 @@ class Loop:
 
     def _loss_of_a_process(self) -> str:
         lost = f"a process of this training was lost at update {self.place.step}"
-        try:
-            saved = self.folder.read_last()[1]["place"]["step"]
-        except (CheckpointError, KeyError, TypeError):
+        if (saved := self.folder.saved_step()) is None:
             return f"{lost}, and no state of it is found in {self.folder.path}; start it again"
         return f"{lost}; the run is saved at update {saved}: go on with unspool resume {self.folder.path}"
 

@@ -1,0 +1,34 @@
+"""Options that mean something beside a certain value of another one only."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from unspool.errors import SpecError
+from unspool.training.options import TrainingOptions
+
+# option -> the one that it belongs to, and the values of that
+BELONGS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "vocabulary_size": ("unit", ("word", "bpe")),
+    "min_count": ("unit", ("word",)),
+    "momentum": ("optimizer", ("sgd",)),
+    "decay": ("schedule", ("step",)),
+    "hold": ("schedule", ("step",)),
+}
+
+
+def check_dependent(options: TrainingOptions) -> None:
+    """Refuse an option that would do nothing; one that has its default cannot be told from one that was left out.
+
+    Raises:
+        SpecError: names the option, and what it belongs to.
+    """
+    defaults = {field.name: field.default for field in fields(options)}
+    for name, (other, values) in BELONGS.items():
+        given = name in defaults and getattr(options, name) != defaults[name]
+        if given and getattr(options, other) not in values:
+            wanted = " or ".join(f"--{other} {value}" for value in values)
+            raise SpecError(
+                f"--{name.replace('_', '-')} belongs to {wanted}, got --{other} {getattr(options, other)}; "
+                "add it, or leave this out"
+            )
