@@ -20,6 +20,8 @@ _PLACES = {
     "resume": "unspool.tasks.start",
     "load": "unspool.tasks.load",
     "Text": "unspool.data.sources",
+    "read_series": "unspool.data.timeseries",
+    "resample": "unspool.data.resample",
     "accelerate": "unspool.nn",
     "restore": "unspool.nn",
     "kernels": "unspool.engine.dispatch",
@@ -32,7 +34,9 @@ __all__ = ["__version__", *_PLACES]
 
 if TYPE_CHECKING:
     from unspool import nn as nn
+    from unspool.data.resample import resample as resample
     from unspool.data.sources import Text as Text
+    from unspool.data.timeseries import read_series as read_series
     from unspool.engine.dispatch import explain as explain
     from unspool.engine.dispatch import kernels as kernels
     from unspool.errors import UnspoolError as UnspoolError

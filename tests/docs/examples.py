@@ -138,6 +138,147 @@ def npz(path: Path) -> None:
     np.savez(path, X=values, y=labels)
 
 
+def power(path: Path) -> None:
+    """Readings of a house about every half hour, a day in winter, some of them missing."""
+    draw = np.random.default_rng(4)
+    minutes = np.cumsum(draw.integers(20, 40, 200))
+    stamps = np.datetime64("2020-01-01T00:00") + minutes
+    load = 2 + np.sin(minutes / 720 * math.pi) + draw.normal(scale=0.1, size=len(minutes))
+    rows = [
+        f"{stamp},{value:.3f},{'' if place % 9 == 4 else f'{20 + value / 4:.2f}'}"
+        for place, (stamp, value) in enumerate(zip(stamps, load, strict=True))
+    ]
+    path.write_text("\n".join(["time,load,indoor", *rows]) + "\n", encoding="utf-8")
+
+
+def sensors(path: Path) -> None:
+    """Two sensors in turn, with the zone of their stamps."""
+    rows = [
+        f"{name},2020-03-{day:02d}T12:00:00+01:00,{day / 7:.3f}" for day in range(1, 29) for name in ("north", "south")
+    ]
+    path.write_text("\n".join(["sensor,date,level", *rows]) + "\n", encoding="utf-8")
+
+
+def parquet(path: Path) -> None:
+    import pandas  # the other examples need none
+
+    pandas.DataFrame(opinions(), columns=["text", "label"]).to_parquet(path)
+
+
+def recording(series: np.ndarray, rows: list[str]) -> str:
+    """A table of one sequence [T, 2], a row a step, behind the cells that are given for each."""
+    return "".join(f"{row}{x:.3f},{y:.3f}\n" for row, (x, y) in zip(rows, series, strict=True))
+
+
+def walks(path: Path) -> None:
+    """Recordings of eight persons in one long table."""
+    values, labels = waves()
+    parts = [
+        recording(series, [f"{number},p{number % 8},{label},{step / 50:.2f}," for step in range(len(series))])
+        for number, (series, label) in enumerate(zip(values, labels, strict=True))
+    ]
+    path.write_text("recording,person,label,time,x,y\n" + "".join(parts), encoding="utf-8")
+
+
+def recordings(path: Path) -> None:
+    for number, (series, label) in enumerate(zip(*waves(), strict=True)):
+        (path / label).mkdir(parents=True, exist_ok=True)
+        (path / label / f"{number}.csv").write_text("x,y\n" + recording(series, [""] * len(series)), encoding="utf-8")
+
+
+def digits(path: Path) -> None:
+    """Pictures of 4 by 4 pixels in IDX, bright above or below, with their labels."""
+    draw = np.random.default_rng(5)
+    labels = np.arange(240, dtype=np.uint8) % 2
+    pictures = draw.integers(0, 100, (240, 4, 4), dtype=np.uint8)
+    pictures[labels == 0, :2] += 150
+    pictures[labels == 1, 2:] += 150
+    path.mkdir()
+    for name, array in (("train-images-idx3-ubyte", pictures), ("train-labels-idx1-ubyte", labels)):
+        head = np.array([0x0800 + array.ndim, *array.shape], ">u4").tobytes()
+        (path / name).write_bytes(head + array.tobytes())
+
+
+def engines(path: Path) -> None:
+    """X [N, T, C] of two sensors, and a number for each: how strong the first of them swings."""
+    values, _ = waves()
+    strength = np.random.default_rng(6).uniform(0.5, 2, len(values))
+    np.savez(path, X=values * strength[:, None, None], y=strength.round(3))
+
+
+def sentences(path: Path) -> None:
+    """Token, tab, label; a blank line between sentences."""
+    draw = random.Random(7)
+    kinds = {"the": "DET", "a": "DET", "mind": "NOUN", "fortune": "NOUN", "suffer": "VERB", "is": "VERB"}
+    spoken = ([draw.choice(["the", "a"]), "mind", draw.choice(["is", "suffer"]), "the", "fortune"] for _ in range(40))
+    path.write_text(
+        "\n".join("".join(f"{word}\t{kinds[word]}\n" for word in words) for words in spoken), encoding="utf-8"
+    )
+
+
+def motion(path: Path) -> None:
+    """Recordings of two channels, each row with the kind of motion at that time: still, then moving, then still."""
+    values, _ = waves()
+    kinds = ["still"] * 5 + ["moving"] * 6 + ["still"] * 5
+    rows = "".join(
+        recording(series, [f"{number},{kind}," for kind in kinds]) for number, series in enumerate(values[:24])
+    )
+    path.write_text("recording,motion,x,y\n" + rows, encoding="utf-8")
+
+
+def videos(path: Path) -> None:
+    """X [N, T, H, W]: pictures that are bright on the left or on the right, and y [N, T], which of both."""
+    draw = np.random.default_rng(8)
+    y = draw.integers(0, 2, (16, 6))
+    frames = draw.integers(0, 100, (16, 6, 8, 8), dtype=np.uint8)
+    frames[..., :4] += (150 * (y == 0))[..., None, None].astype(np.uint8)
+    frames[..., 4:] += (150 * (y == 1))[..., None, None].astype(np.uint8)
+    np.savez(path, X=frames, y=np.where(y == 0, "left", "right"))
+
+
+def live(path: Path) -> None:
+    """Rows of three devices in turn, two channels each."""
+    values, _ = waves()
+    rows = [
+        f"device-{device},{x:.3f},{y:.3f}"
+        for step in zip(*values[:3], strict=True)
+        for device, (x, y) in enumerate(step)
+    ]
+    path.write_text("\n".join(["device,x,y", *rows]) + "\n", encoding="utf-8")
+
+
+def demand(days: int, first: str = "2024-01-01", unknown: int = 0) -> Callable[[Path], None]:
+    """Hours of a load that follows day and temperature; of the last `unknown` hours, only what is known ahead."""
+
+    def write(path: Path) -> None:
+        draw = np.random.default_rng(9)
+        hours = np.arange(24 * days)
+        day = np.datetime64(first, "h") + hours
+        warmth = 10 + 5 * np.sin((hours - 8) / 24 * math.tau) + draw.normal(scale=0.5, size=len(hours))
+        load = 50 - warmth + 8 * np.sin(hours / 24 * math.tau) + draw.normal(size=len(hours))
+        holiday = hours // 24 % 7 == 6
+        rows = [
+            f"{stamp},{'' if hour >= len(hours) - unknown else f'{load[hour]:.2f}'},"
+            f"{'' if hour >= len(hours) - unknown else f'{warmth[hour]:.1f}'},{int(holiday[hour])}"
+            for hour, stamp in enumerate(day)
+        ]
+        path.write_text("\n".join(["time,load,warmth,holiday", *rows]) + "\n", encoding="utf-8")
+
+    return write
+
+
+def shops(path: Path) -> None:
+    """Daily sales of three shops, counts."""
+    draw = np.random.default_rng(10)
+    days = np.datetime64("2023-01-01") + np.arange(200)
+    rows = [
+        f"{shop},{day},{draw.poisson(5 * size * (1.5 if place % 7 > 4 else 1))}"
+        for size, shop in enumerate(("Aachen", "Bonn", "Celle"), start=1)
+        for place, day in enumerate(days)
+    ]
+    path.write_text("\n".join(["shop,date,sold", *rows]) + "\n", encoding="utf-8")
+
+
 EXAMPLES: dict[str, Callable[[Path], None]] = {
     "shakespeare.txt": text(0),
     "book.txt": text(4),
@@ -153,6 +294,21 @@ EXAMPLES: dict[str, Callable[[Path], None]] = {
     "reviews": class_folder,
     "gestures.ts": ts,
     "gestures.npz": npz,
+    "power.csv": power,
+    "sensors.csv": sensors,
+    "reviews.parquet": parquet,
+    "walks.csv": walks,
+    "recordings": recordings,
+    "digits": digits,
+    "engines.npz": engines,
+    "sentences.txt": sentences,
+    "motion.csv": motion,
+    "videos.npz": videos,
+    "live.csv": live,
+    "demand.csv": demand(21),
+    "tomorrow.csv": demand(22, unknown=24),
+    "later.csv": demand(14, "2024-02-05"),
+    "shops.csv": shops,
 }
 
 

@@ -14,7 +14,7 @@ from unspool.cli.streams import print_json, print_table, remark
 
 EXTRAS = {
     "text": {"tokenizers": "tokenizers", "zstandard": "zstandard"},
-    "series": {"pandas": "pandas"},
+    "series": {"pandas": "pandas", "pyarrow": "pyarrow", "scipy": "scipy"},
     "pictures": {"matplotlib": "matplotlib", "PIL": "pillow"},
     "baselines": {"sklearn": "scikit-learn"},
 }
