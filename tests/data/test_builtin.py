@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import keyword
+import re
 import sys
 import sysconfig
 
+import numpy as np
 import pytest
 
-from unspool.data.builtin import builtin_labelled, builtin_text
+from unspool.data.builtin import _pieces, builtin_adding, builtin_labelled, builtin_stepwise, builtin_text
 from unspool.data.corpus import read_corpus
 from unspool.data.labelled import read_labelled
+from unspool.data.stepwise import read_stepwise, split
 from unspool.errors import SpecError
 
 
@@ -58,3 +62,52 @@ def test_lines_of_prose_and_code():
     assert found.kind == "text"
     assert len(found) == 100
     assert found.lengths.min() >= 10
+
+
+def test_characters_of_code_with_the_kind_of_their_token():
+    found = builtin_stepwise(modules=3)
+    assert len(set(found["module"])) == 3
+    whole = builtin_text("python").text
+    for piece, kinds in zip(found["text"], found["labels"], strict=True):
+        assert 0 < len(piece) == len(kinds) <= 400
+        assert piece in whole
+        for match in re.finditer(r"\w+", piece):
+            kind = {kinds[place] for place in range(*match.span())}
+            if kind == {"keyword"}:
+                assert keyword.iskeyword(match[0])
+            if kind == {"space"}:
+                raise AssertionError(f"{match[0]} is a token")
+        assert {kinds[place] for place, character in enumerate(piece) if character == "\n"} <= {"space", "string"}
+    data = read_stepwise(found, group="module")
+    assert data.kind == "text"
+    assert data.classes == ("comment", "keyword", "name", "number", "operator", "space", "string")
+    rest, held = split(data, 0.3)
+    assert not set(rest.groups) & set(held.groups)
+
+
+def test_a_piece_of_code_begins_outside_any_token():
+    source = 'def f(x):\n    """Say:\n    if x.\n    """\n    return "é" + 1  # no\n'
+    text, kinds = next(iter(_pieces(source * 8)))
+    assert len(text) >= 200
+    spans = {"def": "keyword", "x": "name", '"""Say:\n    if x.\n    """': "string", '"é"': "string", "# no": "comment"}
+    for part, kind in {**spans, "return": "keyword", "+": "operator", "1": "number"}.items():
+        start = text.index(part)
+        assert set(kinds[start : start + len(part)]) == {kind}, part
+    assert all(piece.startswith(("def", "    return", '    """')) for piece, _ in _pieces(source * 30))
+
+
+def test_the_adding_problem(refused):
+    sequences, sums = builtin_adding(length=20, count=500, seed=3)
+    assert sequences.shape == (500, 20, 2)
+    values, marks = sequences[..., 0], sequences[..., 1]
+    assert np.allclose((values * marks).sum(1), sums)
+    assert (marks[:, :10].sum(1) == 1).all()
+    assert (marks[:, 10:].sum(1) == 1).all()
+    assert ((sums - 1) ** 2).mean() == pytest.approx(1 / 6, rel=0.2)
+    assert np.array_equal(builtin_adding(20, 500, 3)[0], sequences)
+    assert not np.array_equal(builtin_adding(20, 500, 4)[0], sequences)
+    data = read_labelled((sequences, sums), numeric_target=True)
+    assert data.targets.tolist() == sums.tolist()
+    for wrong in ({"length": 1}, {"count": 0}):
+        with refused("two steps and one sequence", "ask for more", error=SpecError):
+            builtin_adding(**wrong)

@@ -169,6 +169,39 @@ def test_labels_among_the_classes_of_a_model(refused):
         read_labelled([("x", "a"), ("x", "d")], classes=["a", "b"])
 
 
+def test_a_number_for_each_sequence(tmp_path):
+    numbers = [0.1, -2.0, 3e10]
+    np.savez(tmp_path / "a.npz", values=np.concatenate(SERIES), lengths=[3, 1, 0], y=numbers)
+    rows = [{"text": sequence.tolist(), "target": y} for sequence, y in zip(SERIES, numbers, strict=True)]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    expected = read_labelled((SERIES, numbers), numeric_target=True)
+    for data in (
+        tmp_path / "a.npz",
+        tmp_path / "a.jsonl",
+        (SERIES, np.array(numbers)),
+        (SERIES, ["0.1", "-2", "3e10"]),
+    ):
+        found = read_labelled(data, numeric_target=True)
+        assert found.labels is None
+        assert found.classes == ()
+        assert found.targets.dtype == np.float64
+        assert found.targets.tolist() == numbers
+        assert found.fingerprint == expected.fingerprint
+    assert read_labelled((SERIES, [0.1, -2.0, 3.0]), numeric_target=True).fingerprint != expected.fingerprint
+    assert expected.select([2, 0]).targets.tolist() == [3e10, 0.1]
+    same = read_labelled((SERIES, [5, 5, 5]), numeric_target=True)  # one value is a value too
+    rest, held = split(same, 0.4)
+    assert (len(rest), len(held)) == (2, 1)
+    unlabelled = read_labelled((SERIES, [1.0, None, 2.0]), numeric_target=True, require_labels=False)
+    assert unlabelled.targets is None
+
+
+@pytest.mark.parametrize("wrong", ["many", "inf", float("inf")])
+def test_targets_that_are_no_numbers(refused, wrong):
+    with refused("a finite number", "example 2 of the given data", repr(str(wrong)), "a classifier"):
+        read_labelled(([[1.0], [2.0]], [1, wrong]), numeric_target=True)
+
+
 def test_pandas_is_left_alone_where_nobody_uses_it():
     code = (
         "import sys; from unspool.data.labelled import read_labelled;"

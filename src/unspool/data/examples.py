@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,14 +14,18 @@ from unspool.errors import DataError
 
 
 class Examples(NamedTuple):
-    """Sequences [N] with their label cells [N] (None = no labels).
+    """Sequences [N] with their label cells [N] (None = no labels), the cells [N] that name their groups, and channels.
 
-    A sequence is a string, or whatever numpy reads as [T] or [T, C].
+    A sequence is a string, or whatever numpy reads as [T] or [T, C]; where every step has a label, a label cell
+    is a list [T] of them, and a sequence may also be a list of tokens, or of steps of any shape. `channels` [C] are
+    the columns that a table's numbers come from.
     """
 
     sequences: Sequence[object]
     labels: Sequence[object] | None
     origin: str
+    groups: Sequence[object] | None = None
+    channels: tuple[str, ...] | None = None
 
 
 def is_text(examples: Examples) -> bool:
@@ -39,16 +45,47 @@ def as_numbers(examples: Examples, channels: int | None = None) -> list[NDArray[
     All have `channels` channels (None = as many as the first that has a step); one without steps is [0, C].
     """
     arrays = [_array(sequence, number, examples.origin) for number, sequence in enumerate(examples.sequences, start=1)]
-    if channels is None:
-        channels = next((array.shape[1] for array in arrays if len(array)), 1)
     for number, array in enumerate(arrays, start=1):
-        if len(array) and array.shape[1] != channels:
+        if array.ndim != 2:
             raise DataError(
-                f"every example must have the same channels, but example {number} of {examples.origin} has "
-                f"{array.shape[1]} where others have {channels}; add or remove channels"
+                f"a sequence must be of shape [T] or [T, C], but example {number} of {examples.origin} has shape "
+                f"{list(array.shape)}; pass a list of sequences, or an array [N, T, C]"
             )
-        _refuse_infinite(array, number, examples.origin)
-    return [array if len(array) else array.reshape(0, channels) for array in arrays]
+    return _alike(arrays, None if channels is None else (channels,), examples.origin)
+
+
+def laid_flat(examples: Examples) -> Examples:
+    """The same with arrays [T, H, W] as [T, H * W]."""
+    sequences = [
+        sequence.reshape(len(sequence), int(np.prod(sequence.shape[1:])))
+        if isinstance(sequence, np.ndarray) and sequence.ndim > 2
+        else sequence
+        for sequence in examples.sequences
+    ]
+    return examples._replace(sequences=sequences)
+
+
+def as_frames(examples: Examples, frame: tuple[int, ...] | None = None) -> list[NDArray[np.float32]]:
+    """The sequences as float32 [T, ...], all finite, with steps of any one shape: channels [C], pictures [H, W].
+
+    The shape of a step is `frame` (None = that of the first that has one).
+    """
+    arrays = [_array(sequence, number, examples.origin) for number, sequence in enumerate(examples.sequences, start=1)]
+    return _alike(arrays, frame, examples.origin)
+
+
+def channels_of(parts: Sequence[Examples]) -> tuple[str, ...] | None:
+    """The names of the channels, which all tables must have in one order; None where a part names none."""
+    for part in parts:
+        if part.channels is None:
+            return None
+        if part.channels != parts[0].channels:
+            came, others = (", ".join(map(repr, names)) for names in (part.channels, parts[0].channels or ()))
+            raise DataError(
+                f"all tables must have the same columns of numbers in the same order, but {part.origin} has {came} "
+                f"where {parts[0].origin} has {others}; rename or reorder them"
+            )
+    return parts[0].channels
 
 
 def label_name(cell: object) -> str | None:
@@ -67,6 +104,29 @@ def is_missing(cell: object) -> bool:
     return cell is None or (isinstance(cell, float) and np.isnan(cell))
 
 
+def fingerprint(about: Sequence[object], sequences: Iterable[object], *columns: NDArray[np.generic] | None) -> str:
+    """The SHA-256 of strings, lists of strings and float32 arrays, of columns beside them, and of what is said of them.
+
+    Every part goes with its size, so that no two contents run together alike.
+    """
+    digest = hashlib.sha256(json.dumps(about).encode())
+    for sequence in sequences:
+        if isinstance(sequence, np.ndarray):
+            digest.update(np.array(sequence.shape, dtype="<i8").tobytes())
+            digest.update(sequence.astype("<f4", copy=False).tobytes())
+            continue
+        if isinstance(sequence, list):
+            digest.update(len(sequence).to_bytes(8, "little"))
+        for text in sequence if isinstance(sequence, list) else [sequence]:
+            content = str(text).encode("utf-8", "surrogatepass")
+            digest.update(len(content).to_bytes(8, "little"))
+            digest.update(content)
+    for column in columns:
+        if column is not None:
+            digest.update(column.astype(column.dtype.newbyteorder("<")).tobytes())
+    return digest.hexdigest()
+
+
 def _array(sequence: object, number: int, origin: str) -> NDArray[np.float32]:
     try:
         array = np.asarray(sequence, dtype=np.float32)
@@ -77,19 +137,35 @@ def _array(sequence: object, number: int, origin: str) -> NDArray[np.float32]:
         ) from error
     if array.ndim == 1:
         array = array[:, None]
-    if array.ndim != 2:
-        raise DataError(
-            f"a sequence must be of shape [T] or [T, C], but example {number} of {origin} has shape "
-            f"{list(array.shape)}; pass a list of sequences, or an array [N, T, C]"
-        )
-    return np.zeros((0, 1), np.float32) if not array.size else array
+    return np.zeros((0, 1), np.float32) if array.ndim and not array.size else array
+
+
+def _alike(arrays: list[NDArray[np.float32]], frame: tuple[int, ...] | None, origin: str) -> list[NDArray[np.float32]]:
+    """The arrays, refused where a step is of another shape than the others, or not finite."""
+    if frame is None:
+        frame = next((array.shape[1:] for array in arrays if array.ndim and len(array)), (1,))
+    for number, array in enumerate(arrays, start=1):
+        if not array.ndim:
+            raise DataError(
+                f"a sequence must have steps, but example {number} of {origin} is a single number; pass a list of "
+                "sequences, or an array [N, T, ...]"
+            )
+        if len(array) and array.shape[1:] != frame:
+            came, others = (" x ".join(map(str, shape)) for shape in (array.shape[1:], frame))
+            raise DataError(
+                f"every example must have the same channels, but example {number} of {origin} has "
+                f"{came} where others have {others}; add or remove channels"
+            )
+        _refuse_infinite(array, number, origin)
+    return [array if len(array) else array.reshape(0, *frame) for array in arrays]
 
 
 def _refuse_infinite(array: NDArray[np.float32], number: int, origin: str) -> None:
     if np.isfinite(array).all():
         return
-    step, channel = (int(place[0]) for place in np.nonzero(~np.isfinite(array)))
+    place = tuple(int(axis[0]) for axis in np.nonzero(~np.isfinite(array)))
+    channel = ", ".join(str(axis + 1) for axis in place[1:])
     raise DataError(
-        f"values must be finite numbers, but example {number} of {origin} has {array[step, channel]} at step "
-        f"{step + 1}, channel {channel + 1} (counted from 1); fill in or leave out what is missing"
+        f"values must be finite numbers, but example {number} of {origin} has {array[place]} at step "
+        f"{place[0] + 1}, channel {channel} (counted from 1); fill in or leave out what is missing"
     )

@@ -5,17 +5,18 @@ The ending of a file's name tells its format; where that says nothing, its first
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from unspool.data.examples import Examples
+from unspool.data.frames import read_frame
+from unspool.data.idx import is_idx, is_pictures, read_pictures
+from unspool.data.long import read_long_whole
+from unspool.data.memory import columns_of
+from unspool.data.npz import array_of, read_npz
+from unspool.data.recordings import read_recordings
 from unspool.data.sources import Source, Text, ending, expand, name_of
-from unspool.data.tables import Wanted, read_csv, read_jsonl, read_tsv
+from unspool.data.tables import Wanted, read_columns, read_csv, read_jsonl, read_tsv
 from unspool.data.text import text_of
 from unspool.data.ts import read_ts
 from unspool.errors import DataError
@@ -32,45 +33,49 @@ FORMATS: Final = {
 
 
 def read_path(path: str | Path | Text, wanted: Wanted) -> list[Examples]:
-    """The examples of one file, of standard input ("-"), or of each .txt file in a folder."""
+    """The examples of one file, of standard input ("-"), or of a folder."""
     if not isinstance(path, Text) and path != "-" and Path(path).is_dir():
-        texts = sorted(file for file in Path(path).iterdir() if _is_list(file))
-        if not texts:
-            raise DataError(
-                f"a folder of examples must hold .txt files, one a class, one example a line, but {path} has "
-                "none; name another folder, or a CSV, TSV, JSON lines, .ts or .npz file"
-            )
-        return [read_lines(text_of(file), file, wanted) for file in texts]
+        return _read_folder(Path(path), wanted)
     (source,) = expand([path])
-    if isinstance(source, Path) and source.suffix == ".npz":
-        return [read_npz(source)]
+    if isinstance(source, Path):
+        if source.suffix == ".npz":
+            return [read_npz(source, wanted)]
+        if source.suffix == ".npy":
+            return [Examples(list(array_of(source)), None, str(source))]
+        if source.suffix == ".parquet":
+            return [_read_parquet(source, wanted)]
+        if is_idx(source):
+            return [read_pictures(source)]
     return [_read_text(text_of(source), source, wanted)]
 
 
-def read_npz(path: Path) -> Examples:
-    """The arrays X [N, T] or [N, T, C], or values [sum of lengths, C] and lengths [N]; and y [N]."""
-    arrays = _load(path)
-    labels = next((arrays[name] for name in ("y", "label", "labels") if name in arrays), None)
-    if "x" in arrays:
-        sequences = list(arrays["x"])
-    elif "values" in arrays and "lengths" in arrays:
-        sequences = _ragged(arrays["values"], arrays["lengths"], path)
-    else:
+def _read_folder(folder: Path, wanted: Wanted) -> list[Examples]:
+    """Lists of examples, else pictures in IDX, else recordings in folders named by class."""
+    texts = sorted(file for file in folder.iterdir() if _is_list(file))
+    if texts:
+        return [read_lines(text_of(file), file, wanted) for file in texts]
+    found = [read_pictures(file) for file in sorted(folder.iterdir()) if is_pictures(file)]
+    found = found or read_recordings(folder, wanted)
+    if not found:
         raise DataError(
-            f"a .npz file must hold X, or values and lengths, but {path} holds "
-            f"{', '.join(sorted(arrays)) or 'nothing'}; save it with numpy.savez(path, X=..., y=...)"
+            "a folder of examples must hold .txt files, one a class, one example a line, or folders named by class "
+            f"with a file a sequence, but {folder} has none; name another folder, or a CSV, TSV, JSON lines, .ts or "
+            ".npz file"
         )
-    if labels is not None and labels.shape != (len(sequences),):
-        raise DataError(
-            f"y must hold one label for each of {len(sequences)} examples, but y of {path} has shape "
-            f"{list(labels.shape)}; save one label an example"
-        )
-    return Examples(sequences, None if labels is None else labels.tolist(), str(path))
+    return found
+
+
+def _read_parquet(path: Path, wanted: Wanted) -> Examples:
+    if wanted.key is not None:
+        return read_long_whole(path, wanted)
+    return read_columns(columns_of(read_frame(path)), str(path), wanted)
 
 
 def _read_text(text: str, source: Source, wanted: Wanted) -> Examples:
     name = name_of(source)
-    kind = _format(text, source)
+    kind = format_of(text, source)
+    if wanted.key is not None and kind in ("csv", "tsv", "jsonl"):
+        return read_long_whole(Text(text, name), wanted)
     if kind == "csv" or (kind == "lines" and wanted.table):
         return read_csv(text, name, wanted)
     if kind == "tsv":
@@ -82,7 +87,8 @@ def _read_text(text: str, source: Source, wanted: Wanted) -> Examples:
     return read_lines(text, source, wanted)
 
 
-def _format(text: str, source: Source) -> str:
+def format_of(text: str, source: Source) -> str:
+    """The format by the ending of the name, or else by the first line: csv, tsv, jsonl, ts, lines."""
     first = next((line for line in text[: 1 << 16].split("\n") if line.strip()), "")
     kind = ""
     if isinstance(source, Path):
@@ -108,25 +114,3 @@ def read_lines(text: str, source: Source, wanted: Wanted) -> Examples:
 
 def _is_list(file: Path) -> bool:
     return file.suffix == ".txt" and not file.name.startswith(".") and file.is_file()
-
-
-def _load(path: Path) -> dict[str, NDArray[np.generic]]:
-    try:
-        # opened here, because np.load leaves a file open that it cannot read
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            return {name.lower(): stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(
-            f"a .npz file must hold plain arrays of numbers or text, but {path} does not, or is damaged; "
-            "save it with numpy.savez, and sequences of unequal length as values and lengths"
-        ) from error
-
-
-def _ragged(values: NDArray[np.generic], lengths: NDArray[np.generic], path: Path) -> list[NDArray[np.generic]]:
-    whole = lengths.ndim == 1 and np.issubdtype(lengths.dtype, np.integer)
-    if not whole or (lengths.astype(np.int64) < 0).any() or int(lengths.astype(np.int64).sum()) != len(values):
-        raise DataError(
-            f"lengths must be whole numbers that add up to the {len(values)} rows of values, but those of "
-            f"{path} do not; save the length of each example"
-        )
-    return np.split(values, np.cumsum(lengths.astype(np.int64))[:-1]) if len(lengths) else []

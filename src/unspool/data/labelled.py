@@ -1,34 +1,37 @@
-"""Sequences with a class each, whatever they came from."""
+"""Sequences with a class or a number each, whatever they came from."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias, cast
+from dataclasses import dataclass, replace
+from typing import TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unspool.data.examples import Examples, as_numbers, is_text, label_name
+from unspool.data.classes import classes_of, ordered, places_of
+from unspool.data.examples import Examples, as_numbers, channels_of, fingerprint, is_text, label_name, laid_flat
 from unspool.data.files import read_path
+from unspool.data.groups import check_fraction, groups_of, held_groups
 from unspool.data.memory import read_memory
 from unspool.data.shuffle import permutation
 from unspool.data.sources import Text
 from unspool.data.tables import Wanted
-from unspool.errors import DataError, SpecError
+from unspool.errors import DataError
 
 Sequences: TypeAlias = list[str] | list[NDArray[np.float32]]
+Number = TypeVar("Number", np.int64, np.float64)
 
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """N sequences, each of one class: text as strings, numbers as float32 [T, C].
+    """N sequences, each of one class or with one number: text as strings, numbers as float32 [T, C].
 
-    `labels` [N] are places in `classes`, or None where the data has no labels. `fingerprint` is the SHA-256
-    of the content, the same for the same examples in any format.
+    `labels` [N] are places in `classes`, or None where the data has no labels; `targets` [N] are the numbers, where
+    those were asked for. `groups` [N] are numbers from 0, None without a column of groups. `channels` [C] are the
+    columns that a table's numbers came from. `fingerprint` is the SHA-256 of sequences, labels and targets, the same
+    for the same examples in any format.
     """
 
     sequences: Sequences
@@ -36,6 +39,9 @@ class Labelled:
     classes: tuple[str, ...]
     kind: str
     fingerprint: str
+    targets: NDArray[np.float64] | None = None
+    groups: NDArray[np.int64] | None = None
+    channels: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -61,7 +67,15 @@ class Labelled:
         """The examples at the indices, in their order, with the same classes."""
         places = np.asarray(indices, dtype=np.int64)
         sequences = cast(Sequences, [self.sequences[place] for place in places.tolist()])
-        return _labelled(sequences, None if self.labels is None else self.labels[places], self.classes, self.kind)
+        return _labelled(
+            replace(
+                self,
+                sequences=sequences,
+                labels=_at(places, self.labels),
+                targets=_at(places, self.targets),
+                groups=_at(places, self.groups),
+            )
+        )
 
 
 def read_labelled(
@@ -69,24 +83,44 @@ def read_labelled(
     text_column: str | None = None,
     label_column: str | None = None,
     *,
+    key: str | None = None,
+    group: str | None = None,
+    channels: Sequence[str] | None = None,
+    flatten: bool = False,
+    numeric_target: bool = False,
     classes: Sequence[str] | None = None,
     require_labels: bool = True,
 ) -> Labelled:
-    """Read labelled sequences from files or from Python.
+    """Read sequences with a label each from files or from Python.
 
-    Files: CSV, TSV (quotes are plain characters), JSON lines, .ts, .npz, a folder of .txt files (the file's
-    name is the class, a line an example), .txt with tabs; several of them follow each other. Python: (X, y)
-    with X a list of sequences or an array [N, T, C], a list of (sequence, label), a dict of columns, a
-    DataFrame. Columns that are not named are guessed. A cell that is empty is the empty text.
+    Files: CSV, TSV (quotes are plain characters), Parquet, JSON lines, .ts, .npz, .npy, .txt with tabs; pictures in
+    IDX, whose rows are steps; a folder of .txt files (the file's name is the class, a line an example), or of folders
+    named by class with a file a sequence (table, .npy or text); several of them follow each other. Python: (X, y)
+    with X a list of sequences or an array [N, T, C], a list of (sequence, label), a dict of columns, a DataFrame.
+    Columns that are not named are guessed. A cell that is empty is the empty text. Steps of more than one axis are
+    laid flat: [T, H, W] becomes [T, H * W].
+
+    With `key`, tables are long: a row is a step, and the rows of one sequence share the key and the label. `channels`
+    are the columns of numbers of such tables, and of recordings (None = all that are left). `group` is a column that
+    names what `split` must not divide. `flatten` makes every value a step of its own: [T, C] becomes [T * C, 1].
 
     Classes are sorted, by number if all of them are numbers. With `classes` (those of a trained model) labels
-    must be among them; without, there must be two at least. Without `require_labels`, `labels` is None where
-    any is missing.
+    must be among them; without, there must be two at least. With `numeric_target` the labels are numbers, and become
+    `targets` in place of `labels`. Without `require_labels`, both are None where any is missing.
     """
-    return labelled_of(data, Wanted(text_column, label_column, require_labels), classes)
+    names = None if channels is None else tuple(channels)
+    wanted = Wanted(text_column, label_column, require_labels, key=key, group=group, channels=names)
+    return labelled_of(data, wanted, classes, flatten=flatten, numeric_target=numeric_target)
 
 
-def labelled_of(data: object, wanted: Wanted, classes: Sequence[str] | None = None) -> Labelled:
+def labelled_of(
+    data: object,
+    wanted: Wanted,
+    classes: Sequence[str] | None = None,
+    *,
+    flatten: bool = False,
+    numeric_target: bool = False,
+) -> Labelled:
     """The same for columns that are wanted so."""
     if _is_path(data):
         data = [data]
@@ -98,33 +132,50 @@ def labelled_of(data: object, wanted: Wanted, classes: Sequence[str] | None = No
     if not parts:
         raise DataError("data must hold at least one example, but none came; name a file with rows, or add some")
     sequences, kind = _sequences(parts)
+    if flatten and kind == "numeric":
+        sequences = [array.reshape(-1, 1) for array in cast(list[NDArray[np.float32]], sequences)]
     names = _label_names(parts, wanted.require_labels)
-    if names is None:
-        return _labelled(sequences, None, tuple(classes or ()), kind)
-    known = _classes(names, parts, wanted.require_labels) if classes is None else tuple(classes)
-    return _labelled(sequences, _places(names, known), known, kind)
+    labels, targets = None, None
+    if names is not None and numeric_target:
+        targets = _numbers(names, parts)
+    elif names is not None:
+        if classes is None:
+            classes = classes_of(names, _origin(parts)) if wanted.require_labels else ordered(set(names))
+        labels = places_of(names, classes)
+    found = Labelled(sequences, labels, tuple(classes or ()), kind, "", targets, groups_of(parts, wanted))
+    return _labelled(replace(found, channels=None if flatten else channels_of(parts)))
 
 
 def split(labelled: Labelled, fraction: float, seed: int = 0) -> tuple[Labelled, Labelled]:
     """Hold out a fraction of every class: (the rest, the held out), each in the order of the data.
 
-    Every class of two or more examples keeps at least one and gives at least one; a single example stays.
+    Every class of two or more examples keeps at least one and gives at least one; a single example stays. Groups
+    stay whole: then each class comes as near to the fraction as they allow.
     """
-    if not 0 < fraction < 1:
-        raise SpecError(f"the fraction to hold out must lie between 0 and 1, got {fraction}; 0.1 is usual")
-    groups = np.zeros(len(labelled), dtype=np.int64) if labelled.labels is None else labelled.labels
-    order = permutation(len(labelled), seed, 0)
-    held = np.zeros(len(labelled), dtype=np.bool_)
-    for group in np.unique(groups):
-        members = order[groups[order] == group]
+    check_fraction(fraction)
+    strata = np.zeros(len(labelled), dtype=np.int64) if labelled.labels is None else labelled.labels
+    if labelled.groups is not None:
+        counts = np.eye(int(strata.max()) + 1)[strata]  # [N, classes]
+        held = held_groups(labelled.groups, counts, fraction, seed)
+    else:
+        held = _held_of_each(strata, fraction, seed)
+    return labelled.select(np.flatnonzero(~held)), labelled.select(np.flatnonzero(held))
+
+
+def _held_of_each(strata: NDArray[np.int64], fraction: float, seed: int) -> NDArray[np.bool_]:
+    """Which examples [N] to hold out so that each stratum gives that fraction."""
+    order = permutation(len(strata), seed, 0)
+    held = np.zeros(len(strata), dtype=np.bool_)
+    for stratum in np.unique(strata):
+        members = order[strata[order] == stratum]
         count = int(fraction * len(members) + 0.5)
         held[members[: min(max(count, 1), len(members) - 1)]] = True
     if not held.any():
         raise DataError(
-            f"a split needs a class of two examples or more, but {len(labelled)} examples came, each alone "
+            f"a split needs a class of two examples or more, but {len(strata)} examples came, each alone "
             "in its class; add examples, or name a file for validation"
         )
-    return labelled.select(np.flatnonzero(~held)), labelled.select(np.flatnonzero(held))
+    return held
 
 
 def _is_path(item: object) -> bool:
@@ -139,7 +190,7 @@ def _sequences(parts: Iterable[Examples]) -> tuple[Sequences, str]:
         if is_text(part):
             texts += [str(sequence) for sequence in part.sequences]
         else:
-            arrays += as_numbers(part, channels)
+            arrays += as_numbers(laid_flat(part), channels)
             channels = arrays[-1].shape[1]
     if texts and arrays:
         raise DataError(
@@ -169,41 +220,31 @@ def _label_names(parts: Iterable[Examples], required: bool) -> list[str] | None:
     return names
 
 
-def _classes(names: list[str], parts: Sequence[Examples], required: bool) -> tuple[str, ...]:
-    found = set(names)
-    if len(found) < 2 and required:
-        origin = parts[0].origin if len(parts) == 1 else "the data"
-        raise DataError(
-            f"labels must be of two classes or more, but all {len(names)} examples of {origin} are "
-            f"{names[0]!r}; add examples of another class, or name another label column"
-        )
-    try:
-        return tuple(sorted(found, key=float))
-    except ValueError:
-        return tuple(sorted(found))
+def _numbers(names: list[str], parts: Sequence[Examples]) -> NDArray[np.float64]:
+    """Labels as finite numbers [N]."""
+    numbers = np.empty(len(names))
+    for place, name in enumerate(names):
+        try:
+            numbers[place] = float(name)
+        except ValueError:
+            numbers[place] = np.nan
+        if not np.isfinite(numbers[place]):
+            raise DataError(
+                f"every target must be a finite number, but example {place + 1} of {_origin(parts)} has {name!r}; mend "
+                "it, or train a classifier where labels are classes"
+            )
+    return numbers
 
 
-def _places(names: list[str], classes: tuple[str, ...]) -> NDArray[np.int64]:
-    place = {name: index for index, name in enumerate(classes)}
-    strangers = sorted({name for name in names if name not in place})
-    if strangers:
-        raise DataError(
-            f"labels must be among the model's classes {', '.join(map(repr, classes))}, but {strangers[0]!r} "
-            "came; mend the labels, or train a model on these classes"
-        )
-    return np.array([place[name] for name in names], dtype=np.int64)
+def _origin(parts: Sequence[Examples]) -> str:
+    return parts[0].origin if len(parts) == 1 else "the data"
 
 
-def _labelled(sequences: Sequences, labels: NDArray[np.int64] | None, classes: tuple[str, ...], kind: str) -> Labelled:
-    digest = hashlib.sha256(json.dumps([kind, len(sequences), classes, labels is not None]).encode())
-    for sequence in sequences:
-        if isinstance(sequence, str):
-            content = sequence.encode("utf-8", "surrogatepass")
-            digest.update(len(content).to_bytes(8, "little"))
-            digest.update(content)
-        else:
-            digest.update(np.array(sequence.shape, dtype="<i8").tobytes())
-            digest.update(sequence.astype("<f4").tobytes())
-    if labels is not None:
-        digest.update(labels.astype("<i8").tobytes())
-    return Labelled(sequences, labels, classes, kind, digest.hexdigest())
+def _at(places: NDArray[np.int64], column: NDArray[Number] | None) -> NDArray[Number] | None:
+    return None if column is None else column[places]
+
+
+def _labelled(found: Labelled) -> Labelled:
+    """The same with the fingerprint of its content."""
+    about = [found.kind, len(found), found.classes, found.labels is not None]
+    return replace(found, fingerprint=fingerprint(about, found.sequences, found.labels, found.targets))

@@ -6,7 +6,10 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from unspool.data.examples import Examples
+from unspool.data.long import read_long_whole
 from unspool.data.tables import Wanted, read_columns
 from unspool.errors import DataError
 
@@ -15,8 +18,10 @@ ORIGIN = "the given data"
 
 def read_memory(data: object, wanted: Wanted) -> Examples:
     """Examples of a DataFrame, dict of columns, (X, y), (X, None), list of (sequence, label), or X alone."""
+    if wanted.key is not None and (is_frame(data) or isinstance(data, Mapping)):
+        return read_long_whole(data, wanted)
     if is_frame(data):
-        return read_columns(_columns(data), "the DataFrame", wanted)
+        return read_columns(columns_of(data), "the DataFrame", wanted)
     if isinstance(data, Mapping):
         return read_columns({str(name): list(column) for name, column in data.items()}, ORIGIN, wanted)
     if isinstance(data, tuple) and len(data) == 2:
@@ -59,11 +64,15 @@ def _items(data: Any) -> list[Any]:
     return list(data)
 
 
-def _columns(frame: Any) -> dict[str, Sequence[object]]:
-    """Columns as lists, missing cells as None."""
+def columns_of(frame: Any) -> dict[str, Sequence[object]]:
+    """Columns as lists, missing cells as None, cells that hold objects (as Parquet nests them) as lists."""
     columns: dict[str, Sequence[object]] = {}
     for place, name in enumerate(frame.columns):
         column = frame.iloc[:, place]
         cells = zip(column.tolist(), column.isna().tolist(), strict=True)
-        columns.setdefault(str(name), [None if missing else cell for cell, missing in cells])
+        columns.setdefault(str(name), [None if missing else _plain(cell) for cell, missing in cells])
     return columns
+
+
+def _plain(cell: object) -> object:
+    return cell.tolist() if isinstance(cell, np.ndarray) and cell.dtype == object else cell

@@ -179,8 +179,17 @@ class Standardiser:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Sequence[float]]) -> Standardiser:
-        """The scaling that `to_dict` described."""
-        return cls(np.asarray(stored["mean"], dtype=np.float64), np.asarray(stored["std"], dtype=np.float64))
+        """The scaling that `to_dict` described.
+
+        Raises:
+            DataError: it described none.
+        """
+        mean, std = (np.asarray(stored[name], dtype=np.float64) for name in ("mean", "std"))
+        if mean.ndim != 1 or mean.shape != std.shape or not (np.isfinite([mean, std]).all() and (std > 0).all()):
+            raise DataError(
+                "a scaling holds a finite mean and a deviation above 0 for each channel, got something else"
+            )
+        return cls(mean, std)
 
     def _check(self, sequence: NDArray[np.floating[Any]]) -> None:
         if sequence.shape[-1:] != self.mean.shape:

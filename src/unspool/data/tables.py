@@ -19,7 +19,9 @@ LONGEST_CELL: Final = 2**31 - 1
 class Wanted(NamedTuple):
     """The columns to take (None = guess), whether there must be labels, and the flags that name the columns.
 
-    With `table`, a .txt file is a table too, not lines.
+    With `table`, a .txt file is a table too, not lines. `key` is the column that rows of one sequence share (None =
+    a row is a sequence), `group` the one that names what no split may divide, `channels` the columns of numbers where
+    a row is a step (None = all that are left).
     """
 
     text: str | None = None
@@ -27,6 +29,9 @@ class Wanted(NamedTuple):
     require_labels: bool = True
     flags: tuple[str, str] = ("--text-column", "--label-column")
     table: bool = False
+    key: str | None = None
+    group: str | None = None
+    channels: tuple[str, ...] | None = None
 
 
 def read_csv(text: str, origin: str, wanted: Wanted) -> Examples:
@@ -47,9 +52,8 @@ def read_tsv(text: str, origin: str, wanted: Wanted) -> Examples:
     return _from_rows(rows, origin, wanted)
 
 
-def read_jsonl(text: str, origin: str, wanted: Wanted) -> Examples:
-    """One JSON object a line."""
-    names: dict[str, None] = {}
+def json_objects(text: str, origin: str) -> list[tuple[int, dict[str, object]]]:
+    """The objects of JSON lines, one a line that is not blank, with the numbers of their lines."""
     objects: list[tuple[int, dict[str, object]]] = []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
@@ -64,12 +68,19 @@ def read_jsonl(text: str, origin: str, wanted: Wanted) -> Examples:
         if not isinstance(row, dict):
             raise DataError(
                 f"every line of JSON lines must be one JSON object, but line {number} of {origin} is "
-                f"a {type(row).__name__}; write it as an object with a text and a label"
+                f"a {type(row).__name__}; write it as an object, a name for each cell"
             )
         objects.append((number, row))
-        names.update(dict.fromkeys(row))
+    return objects
+
+
+def read_jsonl(text: str, origin: str, wanted: Wanted) -> Examples:
+    """One JSON object a line."""
+    objects = json_objects(text, origin)
+    names = dict.fromkeys(name for _, row in objects for name in row)
     text_name, label_name = choose_columns(list(names), origin, wanted)
-    for name in filter(None, (text_name, label_name)):
+    group = named(list(names), wanted.group, origin, wanted.require_labels)
+    for name in filter(None, (text_name, label_name, group)):
         for number, row in objects:
             if name not in row:
                 raise DataError(
@@ -77,7 +88,8 @@ def read_jsonl(text: str, origin: str, wanted: Wanted) -> Examples:
                     "add it, or name another column"
                 )
     labels = [row[label_name] for _, row in objects] if label_name is not None else None
-    return Examples([as_sequence(row[text_name]) for _, row in objects], labels, origin)
+    groups = [row[group] for _, row in objects] if group is not None else None
+    return Examples([as_sequence(row[text_name]) for _, row in objects], labels, origin, groups)
 
 
 def read_columns(columns: Mapping[str, Sequence[object]], origin: str, wanted: Wanted) -> Examples:
@@ -90,7 +102,8 @@ def read_columns(columns: Mapping[str, Sequence[object]], origin: str, wanted: W
             f"columns must be equally long, but {origin} has {len(sequences)} of {text_name!r} and "
             f"{len(labels)} of {label_name!r}; give every example its label"
         )
-    return Examples(sequences, labels, origin)
+    group = named(list(columns), wanted.group, origin, wanted.require_labels)
+    return Examples(sequences, labels, origin, list(columns[group]) if group is not None else None)
 
 
 def as_sequence(cell: object) -> object:
@@ -106,8 +119,8 @@ def choose_columns(columns: Sequence[str], origin: str, wanted: Wanted) -> tuple
     What is wanted by name must be there. Otherwise the first known name decides, in any case of letters, and
     of two columns the other one is the other one.
     """
-    text = _named(columns, wanted.text, origin) or _known(columns, TEXT_NAMES, wanted.label)
-    label = _named(columns, wanted.label, origin) or _known(columns, LABEL_NAMES, text)
+    text = named(columns, wanted.text, origin) or known(columns, TEXT_NAMES, wanted.label)
+    label = named(columns, wanted.label, origin, wanted.require_labels) or known(columns, LABEL_NAMES, text)
     if len(columns) == 2:
         if text is None:
             text = columns[0] if label is None else _other(columns, label)
@@ -123,7 +136,12 @@ def choose_columns(columns: Sequence[str], origin: str, wanted: Wanted) -> tuple
     return text, label
 
 
-def _named(columns: Sequence[str], name: str | None, origin: str) -> str | None:
+def named(columns: Sequence[str], name: str | None, origin: str, required: bool = True) -> str | None:
+    """The column of that name, in any case of letters where none has it exactly; None where no name is given.
+
+    Raises:
+        DataError: there is none, and one is required.
+    """
     if name is None:
         return None
     if name in columns:
@@ -131,13 +149,16 @@ def _named(columns: Sequence[str], name: str | None, origin: str) -> str | None:
     for column in columns:
         if column.strip().lower() == name.strip().lower():
             return column
+    if not required:
+        return None
     raise DataError(
         f"a column that is named must be in the table, but {origin} has {', '.join(map(repr, columns))} and "
         f"no {name!r}; name one of those"
     )
 
 
-def _known(columns: Sequence[str], names: Sequence[str], taken: str | None) -> str | None:
+def known(columns: Sequence[str], names: Sequence[str], taken: str | None) -> str | None:
+    """The column with the first of the names that there is, in any case of letters; not the one that is taken."""
     by_name = {column.strip().lower(): column for column in reversed(columns) if column != taken}
     return next((by_name[name] for name in names if name in by_name), None)
 
@@ -182,16 +203,18 @@ def _from_rows(rows: Iterator[tuple[int, list[str]]], origin: str, wanted: Wante
     text_name, label_name = choose_columns(header, origin, wanted)
     texts = header.index(text_name)
     sequences = [row[texts] for row in body]
+    group = named(header, wanted.group, origin, wanted.require_labels)
+    groups = None if group is None else [row[header.index(group)] for row in body]
     if label_name is None:
-        return Examples(sequences, None, origin)
+        return Examples(sequences, None, origin, groups)
     labels = len(header) - 1 - header[::-1].index(label_name)
-    return Examples(sequences, [row[labels] for row in body], origin)
+    return Examples(sequences, [row[labels] for row in body], origin, groups)
 
 
 def _is_headless(header: list[str], body: list[list[str]], wanted: Wanted) -> bool:
     """Two columns whose first row has no known name, but a label that comes again below."""
     if len(header) != 2 or wanted.text or wanted.label:
         return False
-    if _known(header, TEXT_NAMES, None) or _known(header, LABEL_NAMES, None):
+    if known(header, TEXT_NAMES, None) or known(header, LABEL_NAMES, None):
         return False
     return any(row[1] == header[1] for row in body)
