@@ -17,11 +17,13 @@ SOURCE = Path(__file__).parents[1] / "src" / "unspool"
 LEAVES = ["errors", "spec"]
 CHOICE = [*LEAVES, "sampling", "draws"]
 MODELS = [*LEAVES, "cells", "engine", "heads"]
-PROTOCOL = [*LEAVES, "draws", "cells.state", "webpage"]
-BELOW_TASKS = [*CHOICE, "data", "cells", "engine", "heads", "nets", "nn", "decode", "training", "probe", "webpage"]
+PROTOCOL = [*LEAVES, "draws", "cells.state", "webpage", "figure"]
+NETWORKS = ["cells", "engine", "heads", "nets", "nn", "decode"]
+BELOW_TASKS = [*CHOICE, "data", *NETWORKS, "training", "probe", "webpage", "figure"]
 MAY_IMPORT: dict[str, list[str]] = {
     "errors": [],
     "webpage": [],
+    "figure": LEAVES,
     "spec": ["errors"],
     "sampling": LEAVES,
     "draws": LEAVES,

@@ -194,12 +194,12 @@ def test_channels(refused: Refused) -> None:
         (["score", "classifier", "--text", "a"], "language model"),
         (["score", "language"], "--text"),
         (["score", "language", "story.txt", "--text", "a"], "one of them"),
-        (["predict", "language", "--text", "a"], "classifier"),
+        (["predict", "language", "--text", "a"], "cannot predict; try unspool sample"),
         (["predict", "classifier"], "--text"),
         (["predict", "waves", "--text", "a"], "numeric"),
         (["resume"], "run"),
         (["resume", "language", "--steps", "1", "--minutes", "1"], "one budget"),
-        (["evaluate", "language", "story.txt", "--output", "x.png"], "classifier"),
+        (["evaluate", "language", "story.txt", "--output", "x.png"], "has no picture"),
     ],
 )
 def test_wrong_usage(refused: Refused, arguments: list[str], told: str) -> None:

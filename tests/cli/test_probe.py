@@ -100,8 +100,8 @@ def test_a_classifier_of_numbers(tmp_path: Path, capsys: pytest.CaptureFixture[s
     found = probe(capsys, network)
     assert found["steps"] == 8 and len(found["gradient"]) == 1
     assert found["matrices"][0]["limit"] == 1.0
-    assert run(["probe", network, "--text", "no"]) == 1
-    assert "this model reads numeric sequences" in capsys.readouterr().err
+    assert run(["probe", network, "--text", "no"]) == 2
+    assert "this one reads numeric sequences" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,10 @@ class Display:
             "bits_per_character": "bits a character",
             "accuracy": "accuracy",
             "macro_f1": "macro-F1",
+            "mse_scaled": "squared error of standardised values",
+            "mse": "squared error",
+            "r2": "R2",
+            "coverage": "of the interval",
         }
         told = "  ".join(f"{metrics[name]:.4f} {unit}" for name, unit in names.items() if name in metrics)
         return f"update {step}  validation {told}{note}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,6 +16,8 @@ from unspool.errors import SpecError
 if TYPE_CHECKING:
     from unspool.training.protocol import Task
 
+COUNTS = ("symbols", "sequences", "steps", "windows")  # of items, by which speed is told
+
 
 def evaluate(
     run: str,
@@ -23,8 +25,10 @@ def evaluate(
     unknown: Literal["fail", "skip", "replace"] | None = None,
     dynamic: bool = False,
     dynamic_rate: float | None = None,
+    after: str | None = None,
     json: bool = False,
     output: str | None = None,
+    picture: str | None = None,
     machine: Annotated[Machine, Flat] = Machine(),  # noqa: B008 (frozen)
 ) -> None:
     """Measure a trained model on data, and say which part of the data was used.
@@ -39,42 +43,56 @@ def evaluate(
         Let a copy of a language model go on learning while it reads (Graves 2013, section 3.1).
     dynamic_rate
         Learning rate of that; implies --dynamic.
+    after
+        Measure forecasts of what lies at this time or later; what lies before is only read.
     json
         Print one JSON object.
     output
-        Draw the confusion matrix of a classifier into this picture.
+        Draw the result into this picture.
+    picture
+        Which picture: of a classifier confusion or reliability, of a forecaster forecast or coverage; the first of them
+        otherwise.
     """
     from unspool.cli.models import open_model
-    from unspool.probe.picture import check_format
-    from unspool.tasks.classifier import Classifier
     from unspool.tasks.load import with_own_data
+
+    _check_picture(output, picture)
+    machine.apply()
+    task = open_model(run, machine.device, unknown)
+    _check_figures(task, output)
+    asked = {**_learning(task, run, dynamic, dynamic_rate), **_later(task, run, after, data)}
+    began = time.monotonic()
+    if data:
+        metrics = task.evaluate(restore_dash(data), **asked)
+    else:
+        own = with_own_data(run, task)
+        metrics = {**own.metrics(**asked), "split": own.describe()["split"]}
+    metrics |= asked
+    seconds = time.monotonic() - began
+    if output is not None:
+        _draw(task, run, metrics, picture, Path(output))
+    if not json:
+        print_table({name: value for name, value in metrics.items() if isinstance(value, int | float | str)})
+        return
+    speed = next((metrics[name] for name in COUNTS if name in metrics), 0) / seconds  # reading the data included
+    loss = metrics["validation_loss"]
+    print_json({"run": run, "task": task.name, "loss": loss, **metrics, "tokens_per_second": speed})
+
+
+def _check_picture(output: str | None, picture: str | None) -> None:
+    from unspool.figure import check_format
 
     if output is not None:
         check_format(Path(output))
-    machine.apply()
-    task = open_model(run, machine.device, unknown)
-    if output is not None and not isinstance(task, Classifier):
-        raise SpecError(
-            f"--output draws a classifier's confusion matrix, {run} holds a {task.name} model; leave it out"
-        )
-    learning = _learning(task, run, dynamic, dynamic_rate)
-    began = time.monotonic()
-    if data:
-        metrics = task.evaluate(restore_dash(data), **learning)
-    else:
-        own = with_own_data(run, task)
-        metrics = {**own.metrics(**learning), "split": own.describe()["split"]}
-    metrics |= learning
-    seconds = time.monotonic() - began
-    if output is not None and isinstance(task, Classifier):
-        _draw(metrics, task.classes, Path(output))
-    if json:
-        speed = metrics.get("symbols", metrics.get("sequences", 0)) / seconds  # reading the data included
-        print_json(
-            {"run": run, "task": task.name, "loss": metrics["validation_loss"], **metrics, "tokens_per_second": speed}
-        )
-        return
-    print_table({name: value for name, value in metrics.items() if name not in ("confusion", "classes")})
+    elif picture is not None:
+        raise SpecError("--picture says what --output draws, but no --output came; give both")
+
+
+def _check_figures(task: Task, output: str | None) -> None:
+    from unspool.training.protocol import Task as Plain
+
+    if output is not None and type(task).figures is Plain.figures:
+        raise SpecError(f"--output draws a result, but a {task.name} model has no picture of one; leave it out")
 
 
 def _learning(task: Task, run: str, dynamic: bool, rate: float | None) -> dict[str, float]:
@@ -89,10 +107,22 @@ def _learning(task: Task, run: str, dynamic: bool, rate: float | None) -> dict[s
     return {"dynamic_rate": RATE if rate is None else rate}
 
 
-def _draw(metrics: dict[str, Any], classes: Sequence[str], path: Path) -> None:
-    import numpy as np
+def _later(task: Task, run: str, after: str | None, data: tuple[str, ...]) -> dict[str, str]:
+    """The time from which on forecasts are measured."""
+    if after is None:
+        return {}
+    if task.name != "forecaster":
+        raise SpecError(f"--after needs a forecaster, {run} holds a {task.name} model; leave it out")
+    if not data:
+        raise SpecError("--after divides given data, but no DATA came; name the file")
+    return {"after": after}
 
-    from unspool.tasks.confusion import draw_confusion
 
-    draw_confusion(np.array(metrics["confusion"]), classes, path)
-    remark(f"picture: {path}")
+def _draw(task: Task, run: str, metrics: Mapping[str, Any], picture: str | None, path: Path) -> None:
+    from unspool.figure import save
+
+    figures = task.figures(metrics)
+    name = picture or next(iter(figures))
+    if name not in figures:
+        raise SpecError(f"--picture must be one of {', '.join(figures)} for {run}, got {name}; choose one of them")
+    remark(f"picture: {save(figures[name](), path)}")

@@ -51,16 +51,14 @@ def probe(
     """
     from unspool.cli.models import open_model
     from unspool.data.sources import Text
+    from unspool.figure import check_format
     from unspool.probe.gates import activities
     from unspool.probe.gradient import gradient_flow
     from unspool.probe.matrices import stretches
-    from unspool.probe.picture import check_format, draw
+    from unspool.probe.picture import draw
     from unspool.tasks.load import with_own_data
 
-    if text is not None and data:
-        raise SpecError("probe reads either DATA or --text, got both; give one of them")
-    if not 1 <= steps <= 100_000:
-        raise SpecError(f"--steps must be between 1 and 100000, got {steps}")
+    _check(data, text, steps)
     if output is not None:
         check_format(Path(output))
     machine.apply()
@@ -82,6 +80,13 @@ def probe(
     _print_flows(flows, shown.told, shown.steps)
     _print_matrices(matrices)
     _print_gates(gates)
+
+
+def _check(data: Sequence[str], text: str | None, steps: int) -> None:
+    if text is not None and data:
+        raise SpecError("probe reads either DATA or --text, got both; give one of them")
+    if not 1 <= steps <= 100_000:
+        raise SpecError(f"--steps must be between 1 and 100000, got {steps}")
 
 
 def _found(flows: Sequence[Flow], matrices: Sequence[Stretch], gates: Sequence[Activity]) -> dict[str, Any]:

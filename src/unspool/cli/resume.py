@@ -52,7 +52,7 @@ def resume(
             tell = partial(remark, quiet=quiet)
             session = reopen(run, budget, device=machine.device, spent=clock.spent, tell=tell)
             if not isinstance(session, str):
-                return run_training(session, interrupt, quiet=quiet, json=json)
+                return run_training(session, interrupt, quiet=quiet, report=print_json if json else None)
         if speaks():
             remark(session)
             if json:

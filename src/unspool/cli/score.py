@@ -1,10 +1,10 @@
-"""`unspool score RUN DATA`: how much each item of a text surprises the model."""
+"""`unspool score RUN DATA`: how much each symbol of a text, or each row of a series, surprises the model."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -12,10 +12,14 @@ from unspool.cli.settings import Flat, Machine
 from unspool.cli.streams import print_json, restore_dash, write_output
 from unspool.errors import SpecError
 
+if TYPE_CHECKING:
+    from unspool.tasks.language import Language
+    from unspool.training.protocol import Task
+
 
 def score(
     run: str,
-    *data: Annotated[str, Parameter(help="Text files, or - for standard input.")],
+    *data: Annotated[str, Parameter(help="Files, or - for standard input.")],
     text: str | None = None,
     unknown: Literal["fail", "skip", "replace"] | None = None,
     label: str | None = None,
@@ -23,7 +27,7 @@ def score(
     output: str | None = None,
     machine: Annotated[Machine, Flat] = Machine(),  # noqa: B008 (frozen)
 ) -> None:
-    """Print the surprise of a text in nats, symbol by symbol.
+    """Print the surprise of a text in nats, symbol by symbol, or of a series, row by row.
 
     Parameters
     ----------
@@ -40,25 +44,50 @@ def score(
     output
         Write an HTML page to this file, in which each symbol has the colour of its probability.
     """
-    import numpy as np
-
-    from unspool.cli.models import language_model
-    from unspool.data.text import read_text
-    from unspool.tasks.page import Passage, Symbol, page, whole
+    from unspool.cli.models import open_model
+    from unspool.tasks.language import Language
 
     if (text is None) == (not data):
         raise SpecError("score needs either DATA or --text; give one of them")
     if output is not None and Path(output).suffix.lower() not in (".html", ".htm"):
         raise SpecError(f"--output of score writes a page and must end in .html, got {output}; rename it")
     machine.apply()
-    model = language_model(run, machine.device, unknown)
-    given = text if text is not None else read_text(restore_dash(data))
+    task = open_model(run, machine.device, unknown)
+    if isinstance(task, Language):
+        _score_text(task, run, restore_dash(data), text, label, json=json, output=output)
+        return
+    for flag, value in (("--text", text), ("--label", label), ("--output", output)):
+        if value is not None:
+            raise SpecError(f"{flag} needs a language model, {run} holds a {task.name} model; leave it out")
+    _score_rows(task, run, restore_dash(data), json=json)
+
+
+def _score_rows(task: Task, run: str, data: list[str], *, json: bool) -> None:
+    rows = task.surprises(data)
+    if json:
+        print_json({"run": run, "rows": rows}, indent=None)
+        return
+    for row in rows:
+        score = row["score"]
+        shown = f"{score:8.4f}" if score is not None and math.isfinite(score) else f"{'':>8}"
+        print("\t".join([shown, *(str(value) for name, value in row.items() if name != "score")]))
+
+
+def _score_text(
+    model: Language, run: str, data: list[str], text: str | None, label: str | None, *, json: bool, output: str | None
+) -> None:
+    import numpy as np
+
+    from unspool.data.text import read_text
+    from unspool.tasks.page import Passage, Symbol, page, whole
+
+    given = text if text is not None else read_text(data)
     ids = model.vocabulary.encode(given, model.options.unknown)
     nats = model.score(given, label)
     symbols = [model.vocabulary.symbols[i] for i in ids]
     if output is not None:
         parts = whole(map(Symbol, map(model.vocabulary.decoder(), ids.tolist()), nats.tolist()))
-        name = ", ".join(restore_dash(data)) if data else "the given text"
+        name = ", ".join(data) if data else "the given text"
         write_output(output, page(f"{name}, read by {run}", [Passage(name, parts)], model.noun))
     scored = nats[~np.isnan(nats)]  # nothing precedes the first, unless a mark does
     mean = float(scored.mean()) if len(scored) else math.nan

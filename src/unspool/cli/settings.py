@@ -54,6 +54,8 @@ class TrainSettings:
     """Train so many passes over the data."""
     steps: Annotated[int | None, Parameter(converter=whole)] = None
     """Train so many updates."""
+    seeds: Annotated[int | None, Parameter(converter=whole)] = None
+    """Train so many networks, from --seed on, each with the whole budget, and tell mean and range."""
     baseline: bool = True
     """Measure the simple baseline too."""
     quiet: bool = False

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from unspool.cli import clock
+from unspool.cli.seeds import report, train_seeds
 from unspool.cli.settings import Flat, Machine, TrainSettings
 from unspool.cli.signals import Interrupt
-from unspool.cli.streams import remark, restore_dash
+from unspool.cli.streams import print_json, remark, restore_dash
 from unspool.tasks import TASKS, Entry
 from unspool.training.options import Budget
 
@@ -25,28 +26,22 @@ def _command(name: str, entry: Entry) -> Callable[..., int]:
     options_class: Any = entry.load_options()
 
     def command(*data: str, options: Any = None, settings: Any = None, machine: Any = None) -> int:
-        settings, machine = settings or TrainSettings(), machine or Machine()
+        settings, machine, options = settings or TrainSettings(), machine or Machine(), options or options_class()
         with Interrupt(STOPPED) as interrupt:
-            from unspool.cli.training import one_voice, run_training
-            from unspool.tasks.start import begin
+            from unspool.cli.training import one_voice
 
             with one_voice():
                 budget = Budget.of(settings.minutes, settings.epochs, settings.steps)
                 machine.apply()
-                session = begin(
-                    name,
-                    restore_dash(data),
-                    options=asdict(options or options_class()),
-                    budget=budget,
-                    out=settings.out,
-                    base=settings.from_,
-                    force=settings.force,
-                    device=machine.device,
-                    baseline=settings.baseline,
-                    spent=clock.spent,
-                    tell=partial(remark, quiet=settings.quiet),
-                )
-                return run_training(session, interrupt, quiet=settings.quiet, json=settings.json)
+                given = restore_dash(data)
+                one = partial(_train, name, given, asdict(options), budget, settings, machine, interrupt)
+                if settings.seeds is None:
+                    return one(options.seed, settings.out, print_json if settings.json else None)
+                found = train_seeds(settings.seeds, options.seed, given, settings.out, one)
+                if isinstance(found, int):
+                    return found
+                report(found, quiet=settings.quiet, json=settings.json)
+                return 0
 
     command.__annotations__ = {
         "data": Annotated[str, Parameter(help="Files or folders, or - for standard input.")],
@@ -57,6 +52,39 @@ def _command(name: str, entry: Entry) -> Callable[..., int]:
     }
     command.__doc__ = entry.summary
     return command
+
+
+def _train(
+    name: str,
+    data: list[str],
+    options: dict[str, Any],
+    budget: Budget | None,
+    settings: TrainSettings,
+    machine: Machine,
+    interrupt: Interrupt,
+    seed: int,
+    out: str | None,
+    tell: Callable[[dict[str, Any]], None] | None,
+) -> int:
+    """Train once, and return the exit status."""
+    from unspool.cli.training import run_training
+    from unspool.tasks.start import begin
+
+    interrupt.patient = False
+    session = begin(
+        name,
+        data,
+        options={**options, "seed": seed},
+        budget=budget,
+        out=out,
+        base=settings.from_,
+        force=settings.force,
+        device=machine.device,
+        baseline=settings.baseline,
+        spent=clock.spent,
+        tell=partial(remark, quiet=settings.quiet),
+    )
+    return run_training(session, interrupt, quiet=settings.quiet, report=tell)
 
 
 for _name, _entry in TASKS.items():

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from unspool.cli.display import Display
 from unspool.cli.main import FAILURE, USAGE
 from unspool.cli.signals import Interrupt, Interrupted
-from unspool.cli.streams import print_json, remark
+from unspool.cli.streams import remark
 from unspool.errors import SpecError, UnspoolError
 from unspool.tasks.start import Session, pictures
 from unspool.training.events import Finished, Progress
@@ -31,8 +31,10 @@ def one_voice() -> Iterator[None]:
         raise SystemExit(128 + error.number) from error
 
 
-def run_training(session: Session, interrupt: Interrupt, *, quiet: bool, json: bool) -> int:
-    """Run a session to its end or to a signal, and return the exit status."""
+def run_training(
+    session: Session, interrupt: Interrupt, *, quiet: bool, report: Callable[[dict[str, Any]], None] | None
+) -> int:
+    """Run a session to its end or to a signal, and return the exit status; `report` is given what came of it."""
     finished: Finished | None = None
     last: Progress | None = None
     first = session.ranks.first
@@ -46,7 +48,7 @@ def run_training(session: Session, interrupt: Interrupt, *, quiet: bool, json: b
                 if interrupt.number and finished is None:
                     session.stop(interrupt.number)
         if first:
-            _tell(session, finished, last, quiet=quiet, json=json)
+            _tell(session, finished, last, quiet=quiet, report=report)
     except Interrupted as error:
         raise Interrupted(error.number, _left(session, finished)) from error
     session.ranks.same(None)  # nobody leaves before all is told: when one process has failed, torchrun ends the others
@@ -64,20 +66,27 @@ def _left(session: Session, finished: Finished | None) -> str:
     return f"stopped at once; the run is saved at update {step}, go on with: unspool resume {path}"
 
 
-def _tell(session: Session, finished: Finished | None, last: Progress | None, *, quiet: bool, json: bool) -> None:
+def _tell(
+    session: Session,
+    finished: Finished | None,
+    last: Progress | None,
+    *,
+    quiet: bool,
+    report: Callable[[dict[str, Any]], None] | None,
+) -> None:
     """Say what has come of a training, and draw it."""
     drawn = pictures(session)
     if finished is None:
         step = session.training.place.step
         remark(f"stopped after update {step}; everything is saved, go on with: unspool resume {session.folder.path}")
-        if json:
-            print_json({"run": str(session.folder.path), "finished": False, "step": step})
+        if report is not None:
+            report({"run": str(session.folder.path), "finished": False, "step": step})
         return
     for path in drawn:
         remark(f"picture: {path}", quiet=quiet)
     remark(f"model: {session.folder.model}", quiet=quiet)
-    if json:
-        print_json(summary(session, finished, last))
+    if report is not None:
+        report(summary(session, finished, last))
 
 
 def summary(session: Session, finished: Finished, last: Progress | None) -> dict[str, Any]:

@@ -7,22 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from unspool.errors import MissingExtra, SpecError
+from unspool.figure import new_figure, save
 from unspool.probe.gates import Activity
 from unspool.probe.gradient import Flow
 from unspool.probe.matrices import Stretch
-
-FORMATS = (".png", ".svg", ".pdf")
-
-
-def check_format(path: Path) -> None:
-    """Refuse a name whose ending is none of the formats.
-
-    Raises:
-        SpecError: it is not.
-    """
-    if path.suffix.lower() not in FORMATS:
-        raise SpecError(f"--output must end in {', '.join(FORMATS)}, got {path}; rename it")
 
 
 def draw(flows: Sequence[Flow], gates: Sequence[Activity], matrices: Sequence[Stretch], path: Path) -> Path:
@@ -31,19 +19,13 @@ def draw(flows: Sequence[Flow], gates: Sequence[Activity], matrices: Sequence[St
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra("a picture needs matplotlib; pip install 'unspool[pictures]'") from error
-    check_format(path)
     rows = max(len(gates), len(matrices), 4)
-    figure = Figure(figsize=(15, max(4.5, 1.2 + 0.28 * rows)), layout="constrained")
+    figure = new_figure(15, max(4.5, 1.2 + 0.28 * rows))
     left, middle, right = figure.subplots(1, 3, width_ratios=[1.5, 1, 0.8])
     _draw_flows(left, flows)
     _draw_gates(middle, gates)
     _draw_matrices(right, matrices)
-    figure.savefig(path, dpi=120)
-    return path
+    return save(figure, path)
 
 
 def label(found: Flow | Activity | Stretch, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from unspool.errors import CheckpointError, MissingExtra, SpecError
+from unspool.figure import save
 from unspool.spec import from_dict, to_dict
 from unspool.tasks import task_entry
 from unspool.tasks.holdout import listed, paths_of
@@ -270,10 +272,10 @@ def pictures(session: Session) -> list[Path]:
 
 def _draw(folder: RunFolder, task: Task, metrics: Mapping[str, Any]) -> list[Path]:
     samples = draw_samples(folder, task.unit)
-    try:
-        own = task.pictures(folder.path, metrics)
-    except MissingExtra:
-        own = []
+    own: list[Path] = []
+    with suppress(MissingExtra):
+        for name, figure in task.figures(metrics).items():
+            own.append(save(figure(), folder.path / f"{name}.png"))
     curve = draw_curve(folder, task.unit)  # the last: where it is, the others are
     return [*(path for path in (curve, samples) if path is not None), *own]
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from unspool.errors import CheckpointError
 
 FORMAT_VERSION = 1
-Kind = Literal["model", "training"]
+Kind = Literal["model", "training", "streams"]
 
 
 def write(path: Path, kind: Kind, tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> None:

@@ -19,9 +19,10 @@ from unspool.training.protocol import Task
 from unspool.training.state import Snapshot
 
 MODEL, LAST, LOG = "model.safetensors", "last.safetensors", "log.jsonl"
-CURVE, SAMPLES, CONFUSION, INPUT = "curve.png", "samples.html", "confusion.png", "input.txt"
+CURVE, SAMPLES, INPUT = "curve.png", "samples.html", "input.txt"
+PICTURES = ("confusion", "reliability", "answers", "forecast", "coverage")  # that tasks draw
 GOOD = "good/"  # before the names of the tensors that a roll-back goes back to
-OURS = (MODEL, LAST, LOG, CURVE, SAMPLES, CONFUSION, INPUT)
+OURS = (MODEL, LAST, LOG, CURVE, SAMPLES, INPUT, *(f"{name}.png" for name in PICTURES))
 
 
 @dataclass(frozen=True)

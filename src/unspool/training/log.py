@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
-from unspool.errors import CheckpointError
-from unspool.training.checkpoint import settle
+from unspool.errors import CheckpointError, MissingExtra
+from unspool.figure import new_figure, save
 from unspool.training.events import Event, Finished, Progress, RolledBack, Sampled, Started, Validated
 from unspool.training.folder import CURVE, RunFolder
 
@@ -73,13 +72,12 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 def draw_curve(folder: RunFolder, unit: str, baselines: dict[str, float] | None = None) -> Path | None:
     """Draw training and validation loss over updates into `curve.png`; None without matplotlib or with an empty log."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        return None
     if not (lines := read_log(folder.log)):
         return None
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    try:
+        figure = new_figure(7, 4)
+    except MissingExtra:
+        return None
     axes = figure.subplots()
     _plot(axes, lines, "loss", "training", marker=None)
     _plot(axes, lines, "validation_loss", "validation", marker="o")
@@ -91,11 +89,7 @@ def draw_curve(folder: RunFolder, unit: str, baselines: dict[str, float] | None 
     axes.set(xlabel="update", ylabel=f"loss ({unit})", title=title)
     axes.legend(loc="upper center")
     axes.grid(alpha=0.3)
-    path = folder.path / CURVE
-    temporary = path.with_name(f".{CURVE}.{os.getpid()}.tmp")
-    figure.savefig(temporary, dpi=110, format="png")
-    settle(temporary, path)
-    return path
+    return save(figure, folder.path / CURVE)
 
 
 def _plot(axes: Any, lines: Iterable[dict[str, Any]], key: str, label: str, marker: str | None) -> None:

@@ -28,11 +28,37 @@ NETWORK_OPTIONS = frozenset(
         "transition_layers",
         "bidirectional",
         "pooling",
+        "horizon",
+        "context",
+        "season",
+        "distribution",
+        "scaling",
+        "causal",
+        "frame",
+        "encoder",
     )
 )
 
 # How data is read: a training that starts from a model reads as that one did where none of them is given.
-READING_OPTIONS = frozenset(("documents", "column", "condition", "text_column", "label_column"))
+READING_OPTIONS = frozenset(
+    (
+        "documents",
+        "column",
+        "condition",
+        "text_column",
+        "label_column",
+        "key",
+        "group",
+        "flatten",
+        "time",
+        "target",
+        "known",
+        "covariates",
+        "step",
+        "interpolation",
+        "max_gap",
+    )
+)
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, NoReturn, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from unspool.errors import SpecError
 from unspool.training.checkpoint import load_parameters, parameters
 from unspool.training.options import Budget, TrainingOptions
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 State = Any  # a nested named tuple of tensors, see unspool.cells.state
 
@@ -52,6 +58,28 @@ class Batches(Protocol):
     def state_dict(self) -> dict[str, Any]: ...
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+
+class Stepper(Protocol):
+    """A model that answers every row of a stream at once; B streams take a step together."""
+
+    columns: Sequence[str] | None  # of a table with a header, None where the cells of a row are taken in their order
+
+    def read(self, cells: Sequence[str]) -> NDArray[np.float32]:
+        """Return the input of one row, [I].
+
+        Raises:
+            DataError: the row is not one that the model reads.
+        """
+
+    def initial(self, streams: int) -> State:
+        """Return the state of new streams: float32 leaves, one row of each leaf a stream."""
+
+    def step(self, inputs: NDArray[np.float32], state: State) -> tuple[list[dict[str, Any]], State]:
+        """Return the answer to each row of the inputs [B, I], as `Task.answers` gives them, and the next state."""
+
+    def told(self, answer: Mapping[str, Any]) -> str:
+        """Return an answer as one line."""
 
 
 class Task(ABC):
@@ -100,7 +128,7 @@ class Task(ABC):
 
     @abstractmethod
     def metrics(self) -> dict[str, Any]:
-        """Return the task's metrics on the held-out data; `validation_loss` is among them."""
+        """Return the task's metrics on the held-out data, ready for JSON; `validation_loss` is among them."""
 
     @abstractmethod
     def specimen(self, data: Any, steps: int) -> Specimen:
@@ -132,9 +160,9 @@ class Task(ABC):
         """Return the simple answers to be measured against, in the unit of the metrics."""
         return {}
 
-    def pictures(self, folder: Path, metrics: Mapping[str, Any]) -> list[Path]:
-        """Draw what shows the best model's result into the folder; needs matplotlib."""
-        return []
+    def figures(self, metrics: Mapping[str, Any]) -> dict[str, Callable[[], Figure]]:
+        """Return the pictures of a result by name, to be drawn when called; the first says most. Needs matplotlib."""
+        return {}
 
     def preview(self, step: int) -> str | None:
         """Return a short sample to show during training, None where the task has none."""
@@ -147,3 +175,44 @@ class Task(ABC):
     def evaluate(self, data: Any) -> dict[str, Any]:
         """Return the metrics on other data."""
         raise NotImplementedError
+
+    def answers(self, data: Any) -> list[dict[str, Any]]:
+        """Return what the model says of each item of data without labels, ready for JSON.
+
+        Data is a list of paths, a `Text`, or what `prepare` takes from Python.
+
+        Raises:
+            SpecError: this kind of model gives no answers.
+        """
+        self._cannot("predict", "unspool sample or score")
+
+    def told(self, answer: Mapping[str, Any]) -> str:
+        """Return one of `answers` as a person reads it."""
+        raise NotImplementedError
+
+    def draw_answers(self, data: Any, path: Path) -> Path:
+        """Draw `answers` into a picture.
+
+        Raises:
+            SpecError: this kind of model has no picture of them.
+        """
+        self._cannot("draw what it predicts", "predict without --output")
+
+    def surprises(self, data: Any) -> list[dict[str, Any]]:
+        """Return how much each item or step surprises the model: what it is, and `score` in nats, ready for JSON.
+
+        Raises:
+            SpecError: this kind of model has none.
+        """
+        self._cannot("score", "unspool evaluate or predict")
+
+    def stepper(self) -> Stepper:
+        """Return what answers row by row.
+
+        Raises:
+            SpecError: the model reads whole sequences.
+        """
+        self._cannot("answer a stream", "predict with files")
+
+    def _cannot(self, verb: str, instead: str) -> NoReturn:
+        raise SpecError(f"a {self.name} model cannot {verb}; try {instead}")
