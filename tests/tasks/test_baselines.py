@@ -7,7 +7,8 @@ import pytest
 
 from unspool.data.labelled import Labelled
 from unspool.tasks import baselines
-from unspool.tasks.baselines import accuracies, resample
+from unspool.tasks.baselines import accuracies, resample, squared_errors
+from unspool.tasks.warping import band, warped_distances
 
 GRAMS = "logistic regression on character 1-4-grams"
 
@@ -46,6 +47,16 @@ def waves(count: int, seed: int, channels: int = 1) -> Labelled:
     return numbers(made, labels.tolist())
 
 
+def sums(count: int, seed: int, text: bool = False) -> Labelled:
+    """Sequences with a number: a sum of values at fixed places, or how many "q" there are among the letters."""
+    rng = np.random.default_rng(seed)
+    if text:
+        made = ["".join(rng.choice(list("abcq"), 30)) for _ in range(count)]
+        return Labelled(made, None, (), "text", "", np.array([line.count("q") for line in made], float))
+    arrays = rng.normal(size=(count, 64, 2)).astype(np.float32)
+    return Labelled(list(arrays), None, (), "numeric", "", 3.0 + arrays[:, 5, 0] + 2.0 * arrays[:, 40, 1].astype(float))
+
+
 def test_the_majority_is_that_of_the_training_part() -> None:
     training = texts(["x"] * 5, [2, 2, 1, 1, 0], classes=3)
     held = texts(["x"] * 4, [1, 1, 1, 2], classes=3)
@@ -70,7 +81,7 @@ def test_the_order_of_characters_counts_and_so_do_capitals() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_numbers_meet_their_nearest_neighbour(channels: int) -> None:
     found = accuracies(waves(60, 0, channels), waves(40, 1, channels))
-    assert list(found) == ["majority class", "nearest neighbour"]
+    assert list(found) == ["majority class", "nearest neighbour", "nearest neighbour, time warped"]
     assert found["nearest neighbour"] == 1.0
 
 
@@ -90,7 +101,8 @@ def test_without_scikit_learn_only_the_majority_is_left(monkeypatch: pytest.Monk
     for name in {"sklearn", *(name for name in sys.modules if name.split(".")[0] == "sklearn")}:
         monkeypatch.setitem(sys.modules, name, None)
     assert accuracies(words(20, 0), words(20, 1)).keys() == {"majority class"}
-    assert accuracies(waves(20, 0), waves(20, 1)).keys() == {"majority class"}
+    assert accuracies(waves(20, 0), waves(20, 1)).keys() == {"majority class", "nearest neighbour, time warped"}
+    assert squared_errors(sums(20, 0), sums(20, 1)).keys() == {"mse of the mean"}
 
 
 def test_empty_sequences_are_sequences() -> None:
@@ -166,3 +178,45 @@ def test_resampling_is_linear_and_keeps_the_ends() -> None:
     curve = np.random.default_rng(5).normal(size=(17, 1)).astype(np.float32)
     expected = np.interp(np.linspace(0, 16, 64), np.arange(17), curve[:, 0])
     np.testing.assert_allclose(resample(curve, 64)[:, 0], expected, atol=1e-6)
+
+
+def test_numbers_meet_the_mean_and_a_ridge_regression() -> None:
+    training, held = sums(600, 0), sums(200, 1)
+    found = squared_errors(training, held)
+    assert list(found) == ["mse of the mean", "mse of ridge regression on the values"]
+    assert training.targets is not None and held.targets is not None
+    expected = np.square(held.targets - training.targets.mean()).mean()
+    assert found["mse of the mean"] == pytest.approx(expected) and expected > 3.0
+    assert found["mse of ridge regression on the values"] < 0.1
+    found = squared_errors(sums(300, 0, text=True), sums(100, 1, text=True))
+    assert found["mse of ridge regression on character 1-4-grams"] < 0.6 * found["mse of the mean"]
+
+
+def _warped_by_hand(one: np.ndarray, other: np.ndarray) -> float:
+    """The definition, cell by cell."""
+    steps, width = len(one), band(len(one))
+    table = np.full((steps + 1, steps + 1), np.inf)
+    table[0, 0] = 0
+    for i in range(1, steps + 1):
+        for j in range(max(1, i - width), min(steps, i + width) + 1):
+            cost = np.square(one[i - 1] - other[j - 1]).sum()
+            table[i, j] = cost + min(table[i - 1, j], table[i, j - 1], table[i - 1, j - 1])
+    return float(np.sqrt(table[steps, steps]))
+
+
+@pytest.mark.parametrize(("steps", "channels"), [(1, 1), (7, 2), (33, 3)])
+def test_time_is_warped_within_a_band(steps: int, channels: int) -> None:
+    rng = np.random.default_rng(steps)
+    one, others = rng.normal(size=(steps, channels)), rng.normal(size=(5, steps, channels))
+    found = warped_distances(one.astype(np.float32), others.astype(np.float32))
+    np.testing.assert_allclose(found, [_warped_by_hand(one, other) for other in others], rtol=1e-5)
+    np.testing.assert_allclose(warped_distances(one.astype(np.float32), one[None].astype(np.float32)), 0)
+
+
+def test_what_is_late_is_near_when_time_is_warped() -> None:
+    time = np.arange(40)[:, None]
+    early, late = np.exp(-np.square(time - 18) / 4), np.exp(-np.square(time - 21) / 4)
+    flat = 0.2 * np.ones_like(time)
+    distances = warped_distances(early.astype(np.float32), np.stack([late, flat]).astype(np.float32))
+    assert distances[0] < 0.1 < distances[1]
+    assert np.linalg.norm(early - late) > np.linalg.norm(early - flat)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
+from unspool.cells.gru import GRU
 from unspool.cells.lstm import LSTM
 
 FORGET_BIAS = 1.0  # Gers, Schmidhuber and Cummins 2000; Jozefowicz et al. 2015, section 5
@@ -25,3 +27,25 @@ def initialise(model: nn.Module, init_range: float = 0.0) -> None:
             hidden = module.hidden_size
             nn.init.constant_(module.bias_ih[hidden : 2 * hidden], FORGET_BIAS)
             nn.init.zeros_(module.bias_hh[hidden : 2 * hidden])
+
+
+def remember(model: nn.Module, steps: int) -> None:
+    r"""Set the gates' biases so that the units forget after 1 to `steps` steps: chrono initialisation.
+
+    .. math:: b_f = \log u, \quad b_i = -b_f, \qquad u \sim U(1, T - 1)
+
+    Tallec and Ollivier 2018, Can recurrent neural networks warp time?, equation 16; a GRU has one gate for both, whose
+    bias is that of forgetting. A plain RNN has no gates and stays as it is.
+    """
+    for module in model.modules():
+        if not isinstance(module, LSTM | GRU):
+            continue
+        rows = {
+            gate: slice(n * module.hidden_size, (n + 1) * module.hidden_size) for n, gate in enumerate(module.gates)
+        }
+        bias = torch.empty(module.hidden_size).uniform_(1.0, max(2.0, steps - 1.0)).log()
+        signs = {"f": 1.0, "i": -1.0} if isinstance(module, LSTM) else {"z": 1.0}
+        with torch.no_grad():
+            for gate, sign in signs.items():
+                module.bias_ih[rows[gate]] = sign * bias
+                module.bias_hh[rows[gate]] = 0.0

@@ -1,4 +1,4 @@
-"""A whole sequence in, scores for one answer out: embedding, recurrent stack, pooling over time, a linear layer."""
+"""A whole sequence in, numbers for one answer out: embedding, recurrent stack, pooling over time, a linear layer."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unspool.engine.dropout import dropout
+from unspool.cells.base import State
+from unspool.engine.dropout import dropout, mask
 from unspool.engine.layers import Bidirectional, Stack, build_stack
+from unspool.engine.stepping import step_stack
 from unspool.errors import SpecError
-from unspool.nets.initialise import initialise
+from unspool.nets.initialise import initialise, remember
+from unspool.nets.series import SeriesEncoder, framed, valid_steps
 
 POOLINGS = ("last", "mean", "max", "attention")
 
@@ -40,11 +43,11 @@ class Pooling(nn.Module):
 
     def forward(self, outputs: Tensor, lengths: Tensor) -> Tensor:
         """Return one vector a sequence."""
-        valid = torch.arange(len(outputs), device=lengths.device)[:, None, None] < lengths[None, :, None]  # [T, B, 1]
         if self.kind == "last":
             return self._last(outputs, lengths)
         if self.kind == "mean":
             return outputs.sum(0) / lengths.clamp(min=1)[:, None]  # outputs are 0 beyond the lengths
+        valid = valid_steps(outputs, lengths)
         if self.kind == "max":
             peak = outputs.masked_fill(~valid, -torch.inf).amax(0)
             return torch.where(lengths[:, None] > 0, peak, 0.0)
@@ -63,22 +66,27 @@ class Pooling(nn.Module):
 
 
 class PooledNet(nn.Module):
-    """The network of every classifier here.
+    """The network of every task here that gives one answer for a whole sequence.
 
     Args:
         input_size: number of symbols (with `embedding_size`), or of channels (without).
-        classes: size of the answer.
+        outputs: how many numbers the answer has.
         embedding_size: E for symbols; 0 for numeric channels, which go in as they are.
-        dropout: on the input vectors of symbols, between layers, and before the output layer.
+        dropout: on the vectors of symbols or of the encoder, between layers, and before the output layer.
+        embedding_dropout: share of the symbols whose input vectors are 0 for a whole batch, in training (Gal and
+            Ghahramani 2016).
+        encoder: "conv" puts a `SeriesEncoder` between channels and stack, "linear" nothing.
+        frame: how many steps the stack reads as one, where there is no encoder.
+        memory: steps that the gates' first biases are set to remember (`remember`); 0 leaves them at 1.
         The rest are the arguments of `build_stack`.
 
-    Shapes: x [T, B] integers or [T, B, C] numbers, lengths [B], result [B, classes].
+    Shapes: x [T, B] integers or [T, B, C] numbers, lengths [B], result [B, outputs].
     """
 
     def __init__(
         self,
         input_size: int,
-        classes: int,
+        outputs: int,
         *,
         cell: str,
         hidden_size: int,
@@ -86,22 +94,58 @@ class PooledNet(nn.Module):
         embedding_size: int = 0,
         pooling: str = "mean",
         dropout: float = 0.0,
+        embedding_dropout: float = 0.0,
+        encoder: str = "linear",
+        frame: int = 1,
+        memory: int = 0,
         **stack_options: Any,
     ) -> None:
         super().__init__()
-        self.dropout = dropout
+        self.dropout, self.embedding_dropout, self.frame = dropout, embedding_dropout, frame
         self.embedding = nn.Embedding(input_size, embedding_size) if embedding_size else None
-        self.stack: Stack = build_stack(
-            cell, embedding_size or input_size, hidden_size, layers, dropout=dropout, **stack_options
-        )
+        self.encoder = SeriesEncoder(input_size) if encoder == "conv" and self.embedding is None else None
+        width = self.encoder.output_size if self.encoder else frame * (embedding_size or input_size)
+        self.stack: Stack = build_stack(cell, width, hidden_size, layers, dropout=dropout, **stack_options)
         self.pooling = Pooling(pooling, self.stack)
-        self.output = nn.Linear(self.stack.output_size, classes)
+        self.output = nn.Linear(self.stack.output_size, outputs)
         initialise(self)
+        if memory:
+            remember(self, memory)
 
     def forward(self, x: Tensor, lengths: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
-        """Return one score a class for each sequence."""
-        if self.embedding is not None:
-            x = dropout(self.embedding(x), self.dropout, self.training, generator)  # [T, B, E]
-        outputs = self.stack(x, None, lengths, generator=generator).output  # [T, B, H]
-        pooled = self.pooling(outputs, lengths)
-        return self.output(dropout(pooled, self.dropout, self.training, generator))  # type: ignore[no-any-return]
+        """Return the answer for each sequence."""
+        return self.answer(self.embed(x, generator), lengths, generator)
+
+    def embed(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the input vectors of symbols, [T, B, E]; channels [T, B, C] as they are."""
+        if self.embedding is None:
+            return x
+        vectors: Tensor = self.embedding(x)
+        if self.training and self.embedding_dropout:
+            kept = mask((self.embedding.num_embeddings, 1), self.embedding_dropout, generator, vectors)
+            vectors = vectors * kept[x]
+        return dropout(vectors, self.dropout, self.training, generator)
+
+    def answer(self, vectors: Tensor, lengths: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the answer [B, outputs] for input vectors [T, B, I]."""
+        if self.encoder is not None:
+            vectors, lengths = self.encoder(vectors, lengths)
+            vectors = dropout(vectors, self.dropout, self.training, generator)
+        elif self.frame > 1:
+            vectors, lengths = framed(vectors, lengths, self.frame)
+        outputs = self.stack(vectors, None, lengths, generator=generator).output  # [T, B, H]
+        return self._scored(self.pooling(outputs, lengths), generator)
+
+    def every_step(self, x: Tensor, lengths: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """Return the answer so far at every step, [T, B, outputs], of a network of one direction and frame 1."""
+        outputs = self.stack(self.embed(x, generator), None, lengths, generator=generator).output
+        return self._scored(outputs, generator)
+
+    @torch.inference_mode()
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the answer so far after one more step x [B] or [B, C], and the stack's state after it."""
+        hidden, state = step_stack(self.stack, self.embed(x), state)
+        return self._scored(hidden, None), state
+
+    def _scored(self, hidden: Tensor, generator: torch.Generator | None) -> Tensor:
+        return self.output(dropout(hidden, self.dropout, self.training, generator))  # type: ignore[no-any-return]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +13,15 @@ from numpy.typing import NDArray
 from unspool.data.labelled import Labelled
 from unspool.data.sequence import Standardiser
 from unspool.data.shuffle import permutation
+from unspool.tasks.warping import band, warped_distances
 
 # Data beyond any of these is sub-sampled, so that the bar costs about half a minute on one core.
 SEQUENCES: Final = 30_000
 CHARACTERS: Final = 2_000_000
 NUMBERS: Final = 20_000_000
 STEPS: Final = 64  # that a numeric sequence is resampled to
+CELLS: Final = 300_000_000  # of the tables of time warping, about half a minute
+ALPHAS: Final = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)  # penalties of a ridge regression, chosen by leave-one-out
 
 
 def accuracies(training: Labelled, held: Labelled) -> dict[str, float]:
@@ -25,35 +29,84 @@ def accuracies(training: Labelled, held: Labelled) -> dict[str, float]:
 
     "majority class" always answers with the most frequent class, the first of equals. Where scikit-learn is
     installed, texts also meet "logistic regression on character 1-4-grams" (one class against the rest, on
-    tf-idf with 1 + ln tf of the 200,000 most frequent) and numeric sequences their "nearest neighbour": the
-    Euclidean distance of standardised channels, resampled linearly to 64 steps. Where only a part of the data
-    was used, the name says how much.
+    tf-idf with 1 + ln tf of the 200,000 most frequent). Numeric sequences meet their nearest neighbour, channels
+    standardised and resampled linearly to 64 steps, twice: by Euclidean distance, which needs scikit-learn, and by
+    dynamic time warping in a band of a tenth. Where only a part of the data was used, the name says how much.
     """
     assert training.labels is not None and held.labels is not None
     answer = np.bincount(training.labels).argmax()
     found = {"majority class": float(np.mean(held.labels == answer))}
-    text = training.kind == "text"
-    name = "logistic regression on character 1-4-grams" if text else "nearest neighbour"
     known, asked = _affordable(training), _affordable(held)
     if asked.labels is None or not any(map(len, known.sequences)) or not len(asked):
         return found  # nothing to tell classes by, or nobody to ask
-    with suppress(ImportError):  # scikit-learn is an extra
-        answers = _logistic(known, asked) if text else _nearest(known, asked)
-        shares = _share(known, training, "training sequences"), _share(asked, held, "held-out sequences")
-        partly = "; ".join(filter(None, shares))
-        found[f"{name} ({partly})" if partly else name] = float(np.mean(asked.labels == answers))
+
+    def enter(name: str, answers: Callable[[Labelled, Labelled], NDArray[np.int64]], asked: Labelled) -> None:
+        with suppress(ImportError):  # scikit-learn is an extra
+            right = answers(known, asked) == asked.labels
+            found[_named(name, known, training, asked, held)] = float(np.mean(right))
+
+    if training.kind == "text":
+        enter("logistic regression on character 1-4-grams", _logistic, asked)
+    else:
+        enter("nearest neighbour", _nearest, asked)
+        enter("nearest neighbour, time warped", _warped, _few_enough(known, asked))
+    return found
+
+
+def squared_errors(training: Labelled, held: Labelled) -> dict[str, float]:
+    """Return the mean squared error on `held` of simple regressors that know `training`.
+
+    "mse of the mean" always answers the mean of the training targets. Where scikit-learn is installed, there is also
+    ridge regression: on tf-idf of character 1-4-grams for texts, on standardised channels, resampled linearly to 64
+    steps, for numbers.
+    """
+    assert training.targets is not None and held.targets is not None
+    found = {"mse of the mean": float(np.square(held.targets - training.targets.mean()).mean())}
+    known, asked = _affordable(training), _affordable(held)
+    if asked.targets is None or not any(map(len, known.sequences)) or not len(asked):
+        return found
+    text = training.kind == "text"
+    name = f"mse of ridge regression on {'character 1-4-grams' if text else 'the values'}"
+    with suppress(ImportError):
+        errors = asked.targets - _ridge(known, asked)
+        found[_named(name, known, training, asked, held)] = float(np.square(errors).mean())
     return found
 
 
 def _logistic(known: Labelled, asked: Labelled) -> NDArray[np.int64]:
     from sklearn.exceptions import ConvergenceWarning  # type: ignore[import-untyped]
-    from sklearn.feature_extraction.text import TfidfVectorizer  # type: ignore[import-untyped]
     from sklearn.linear_model import SGDClassifier  # type: ignore[import-untyped]
 
     assert known.labels is not None
     if len(np.unique(known.labels)) < 2:
         return np.full(len(asked), known.labels[0])
-    grams = TfidfVectorizer(
+    # by stochastic descent with this penalty: within half a point of the best found by L-BFGS, and faster
+    model, grams = SGDClassifier(loss="log_loss", alpha=1e-5, random_state=0), _grams()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(grams.fit_transform(known.texts), known.labels)
+    return np.asarray(model.predict(grams.transform(asked.texts)), dtype=np.int64)
+
+
+def _ridge(known: Labelled, asked: Labelled) -> NDArray[np.float64]:
+    from sklearn.linear_model import Ridge, RidgeCV
+
+    assert known.targets is not None
+    if known.kind == "text":
+        grams = _grams()
+        model = Ridge(alpha=1.0)
+        model.fit(grams.fit_transform(known.texts), known.targets)
+        return np.asarray(model.predict(grams.transform(asked.texts)), dtype=np.float64)
+    scaling = Standardiser.fit(known.arrays)
+    model = RidgeCV(ALPHAS)
+    model.fit(_points(known, scaling), known.targets)
+    return np.asarray(model.predict(_points(asked, scaling)), dtype=np.float64)
+
+
+def _grams() -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer  # type: ignore[import-untyped]
+
+    return TfidfVectorizer(
         analyzer="char",
         ngram_range=(1, 4),
         lowercase=False,  # a network sees capitals too
@@ -61,12 +114,6 @@ def _logistic(known: Labelled, asked: Labelled) -> NDArray[np.int64]:
         max_features=200_000,
         dtype=np.float32,
     )
-    # by stochastic descent with this penalty: within half a point of the best found by L-BFGS, and faster
-    model = SGDClassifier(loss="log_loss", alpha=1e-5, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(grams.fit_transform(known.texts), known.labels)
-    return np.asarray(model.predict(grams.transform(asked.texts)), dtype=np.int64)
 
 
 def _nearest(known: Labelled, asked: Labelled) -> NDArray[np.int64]:
@@ -76,6 +123,22 @@ def _nearest(known: Labelled, asked: Labelled) -> NDArray[np.int64]:
     model = KNeighborsClassifier(n_neighbors=1, algorithm="brute")
     model.fit(_points(known, scaling), known.labels)
     return np.asarray(model.predict(_points(asked, scaling)), dtype=np.int64)
+
+
+def _warped(known: Labelled, asked: Labelled) -> NDArray[np.int64]:
+    assert known.labels is not None
+    scaling = Standardiser.fit(known.arrays)
+    places = _points(known, scaling).reshape(len(known), STEPS, -1)
+    nearest = [
+        warped_distances(point, places).argmin() for point in _points(asked, scaling).reshape(-1, *places.shape[1:])
+    ]
+    return known.labels[nearest]
+
+
+def _few_enough(known: Labelled, asked: Labelled) -> Labelled:
+    """As many of those who ask as time warping can answer."""
+    each = len(known) * STEPS * (2 * band(STEPS) + 1) * (known.arrays[0].shape[1] + 2)
+    return asked.select(np.arange(min(len(asked), max(1, CELLS // each))))
 
 
 def _points(data: Labelled, scaling: Standardiser) -> NDArray[np.float32]:
@@ -108,6 +171,13 @@ def _affordable(data: Labelled) -> Labelled:
     fits = np.cumsum(costs[order]) <= limit
     fits[SEQUENCES:] = False
     return data if fits.all() else data.select(np.sort(order[fits]))
+
+
+def _named(name: str, known: Labelled, training: Labelled, asked: Labelled, held: Labelled) -> str:
+    """The name, and how much of the data was used where it was a part."""
+    shares = _share(known, training, "training sequences"), _share(asked, held, "held-out sequences")
+    partly = "; ".join(filter(None, shares))
+    return f"{name} ({partly})" if partly else name
 
 
 def _share(part: Labelled, whole: Labelled, noun: str) -> str:

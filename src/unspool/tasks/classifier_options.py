@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal  # noqa: F401 (inherited hints are looked up here)
 
-from unspool.spec import Between
-from unspool.training.options import TrainingOptions
+from unspool.spec import Between  # noqa: F401 (likewise)
+from unspool.tasks.whole_options import WholeOptions
 
 
 @dataclass(frozen=True)
-class ClassifierOptions(TrainingOptions):
+class ClassifierOptions(WholeOptions):
     """Options of a classifier of whole sequences."""
 
-    text_column: str | None = None
-    """Column of a table that holds the text; guessed from its name otherwise."""
-    label_column: str | None = None
-    """Column of a table that holds the class; guessed from its name otherwise."""
-    unknown: Literal["fail", "skip", "replace"] = "skip"
-    """What to do with characters that the training text does not have."""
-    pooling: Literal["last", "mean", "max", "attention"] | None = None
-    """How the steps of a sequence become one vector."""
-    bidirectional: bool = True
-    """Read each sequence from both ends."""
     class_weights: Literal["none", "balanced"] = "none"
     """Weigh each class alike in the loss, or balance rare ones against frequent ones."""
-    embedding_size: Annotated[int | None, Between(1, 65536)] = None
-    """Width of the embedding of characters."""
-    skip: bool = False
-    """Connect the input to every layer and every layer to the output (Graves 2013)."""
-    peephole: bool = False
-    """LSTM gates see the cell state (Graves 2013, equations 7-11)."""
-    reset: Literal["after", "before"] = "after"
-    """GRU: reset gate after the recurrent product (as torch) or before it (Cho et al. 2014)."""
-    nonlinearity: Literal["tanh", "relu", "sigmoid"] = "tanh"
-    """Activation of the plain RNN."""
+    calibrate: bool = True
+    """Fit a temperature on the held-out sequences, so that probabilities mean what they say (Guo et al. 2017)."""

@@ -14,7 +14,7 @@ from unspool.errors import DataError
 from unspool.training.protocol import Specimen
 
 if TYPE_CHECKING:
-    from unspool.tasks.classifier import Classifier
+    from unspool.tasks.whole import Whole
 
 WINDOWS, SEQUENCES = 16, 32
 
@@ -33,19 +33,28 @@ def windows(ids: NDArray[Any], steps: int, noun: str) -> Specimen:
     )  # [T, B]
 
 
-def sequences(task: Classifier, data: Labelled, steps: int) -> Specimen:
+def sequences(task: Whole, data: Labelled, steps: int) -> Specimen:
     """Sequences spread evenly over the data; one without a label counts as what the network takes it for."""
-    filled = np.flatnonzero(data.lengths > 0)
-    if not len(filled):
-        raise DataError("a probe needs a sequence with at least one step, got empty ones only; give others")
-    places = filled[np.linspace(0, len(filled) - 1, min(SEQUENCES, len(filled))).astype(np.int64)]
-    batch = task.gather(data, places)
-    if data.labels is None:
+    batch = task.gather(data, spread(data.lengths))
+    if task.targets(data) is None:
         task.model.eval()
         with torch.no_grad():
-            batch = batch._replace(labels=task.model(batch.values, batch.lengths).argmax(1))
-    longest = int(batch.lengths.max())
+            batch = batch._replace(labels=task.guesses(task.model(batch.values, batch.lengths)))
+    return side_by_side(batch, steps)
+
+
+def spread(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Places of some sequences that have a step, spread evenly over all of them."""
+    filled = np.flatnonzero(lengths > 0)
+    if not len(filled):
+        raise DataError("a probe needs a sequence with at least one step, got empty ones only; give others")
+    return filled[np.linspace(0, len(filled) - 1, min(SEQUENCES, len(filled))).astype(np.int64)]
+
+
+def side_by_side(batch: Any, steps: int) -> Specimen:
+    """A batch of sequences with its `lengths` [B]."""
+    longest, count = int(batch.lengths.max()), len(batch.lengths)
     if longest < 1:
         raise DataError("no symbol of these texts is known to the model; give it texts like those it was trained on")
-    told = f"{len(places)} sequence{'s' if len(places) > 1 else ''} of up to {longest} steps"
+    told = f"{count} sequence{'s' if count > 1 else ''} of up to {longest} steps"
     return Specimen(batch, min(steps, longest - 1), told)
