@@ -1,0 +1,220 @@
+"""What a forecaster is trained on and judged by: a training part, and what comes after it in time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unspool.data.builtin import builtin_series
+from unspool.data.stamps import stamp_texts
+from unspool.data.steps import parse_step
+from unspool.data.timeseries import TimeSeries, regular
+from unspool.errors import DataError
+from unspool.heads import DISTRIBUTIONS
+from unspool.spec import replace as with_options
+from unspool.tasks.forecast_series import Layout, earlier, moment, read
+from unspool.tasks.forecast_sizing import span_of
+from unspool.tasks.forecast_windows import Panel, Scaling
+from unspool.tasks.forecaster_options import ForecasterOptions
+from unspool.tasks.holdout import fraction_of
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Measure:
+    """What the training part says of the size of the values, [C]: all that a forecast is scaled and judged by."""
+
+    scaling: Scaling
+    seasonal_error: Numbers  # mean absolute difference of values one season apart
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a model file stores."""
+        return {"scaling": self.scaling.to_dict(), "seasonal_error": self.seasonal_error.tolist()}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Measure:
+        """The measure that `to_dict` described.
+
+        Raises:
+            DataError: it is none.
+        """
+        scaling, errors = Scaling.from_dict(stored["scaling"]), np.asarray(stored["seasonal_error"], np.float64)
+        sizes = np.array([scaling.mean, scaling.deviation, scaling.floor, errors])
+        if sizes.ndim != 2 or not np.isfinite(sizes).all() or (sizes[1:] <= 0).any():
+            raise DataError("a scaling holds finite numbers for each column, above 0 but for the mean, got others")
+        return cls(scaling, errors)
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What forecasts are judged by: rows of a panel at which they begin, and which part of the data that is."""
+
+    panel: Panel  # with what precedes the part
+    origins: NDArray[np.int64]
+    split: str
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The two parts of the data, the rows at which forecasts begin in each, and how they came about."""
+
+    options: ForecasterOptions  # season, horizon and context are set
+    layout: Layout
+    measure: Measure
+    training: Panel
+    origins: NDArray[np.int64]
+    held: Held
+    remarks: dict[str, Any]
+    fingerprint: str
+
+
+def divide(
+    options: ForecasterOptions, data: Any, layout: Layout | None = None, measure: Measure | None = None
+) -> Parts:
+    """Read series and divide them in time; columns, step, calendar, span and scaling follow from the part before alone.
+
+    A layout and a measure are those of a model that is trained further.
+
+    Raises:
+        DataError: a part has no window.
+    """
+    whole = read(options, builtin_series() if data is None or (isinstance(data, list) and not data) else data)
+    by_file = fraction_of(options.validation) is None
+    judged = read(options, [options.validation]) if by_file else []
+    series, cut = _considered(options, whole), None
+    learned = series
+    if not by_file:
+        cut, rows = _cut(options, series)
+        learned = earlier(series, cut)
+    if not learned:
+        raise DataError("no series has two rows before those held out; give more data, or a smaller --validation")
+    layout = layout or Layout.fit(options, learned)
+    training = layout.panel(learned)
+    options = _with_span(options, layout, training, None if by_file else rows)
+    context, horizon = int(options.context or 1), int(options.horizon or 1)
+    origins = training.origins(context, horizon)
+    if not len(origins):
+        raise DataError(
+            f"the training part has no {horizon} rows of one series to compare a forecast with; choose a smaller "
+            "--horizon, or give more data"
+        )
+    if by_file:
+        held = judge(options, layout, judged, None, Path(options.validation).name)
+    else:
+        held = held_out(options, layout, whole)
+    measure = measure or _measure(options, training, context)
+    remarks = _remarks(options, layout, series, training)
+    return Parts(options, layout, measure, training, origins, held, remarks, fingerprint_of([*whole, *judged]))
+
+
+def held_out(options: ForecasterOptions, layout: Layout, series: Sequence[TimeSeries]) -> Held:
+    """Return the part of the data that `--validation` holds out by a fraction."""
+    series = _considered(options, series)
+    cut, _ = _cut(options, series)
+    told = f"what lies at {stamp_texts(np.array([cut]), series[0].zone)[0]} or later"
+    if options.before is not None:
+        told += f", before {options.before}"
+    held = judge(options, layout, series, cut, told)
+    return replace(held, split=f"validation on {told}")
+
+
+def judge(options: ForecasterOptions, layout: Layout, series: Sequence[TimeSeries], first: Any, told: str) -> Held:
+    """Return all forecasts whose targets lie at the time `first` or later; of None, those with a whole context.
+
+    Raises:
+        DataError: there is none.
+    """
+    panel, horizon = layout.panel(series), int(options.horizon or 1)
+    later = None if first is None else panel.times >= first
+    origins = panel.origins(int(options.context or 1), horizon, later)
+    if not len(origins):
+        raise DataError(
+            f"a forecast is judged by {horizon} rows with some before them, {told} has none; give more data, or train "
+            "with a smaller --horizon"
+        )
+    return Held(panel, origins, told)
+
+
+def fingerprint_of(series: Sequence[TimeSeries]) -> str:
+    """Return the SHA-256 of series."""
+    return hashlib.sha256("".join(one.fingerprint for one in series).encode()).hexdigest()
+
+
+def _considered(options: ForecasterOptions, series: Sequence[TimeSeries]) -> Sequence[TimeSeries]:
+    if options.before is None:
+        return series
+    found = earlier(series, moment(options.before, series[0].times, "before"))
+    if not found:
+        raise DataError(f"nothing lies before {options.before}; choose a later --before")
+    return found
+
+
+def _cut(options: ForecasterOptions, series: Sequence[TimeSeries]) -> tuple[Any, int]:
+    """The time at which the held-out part begins, and its rows: the last fraction of all times, a horizon at least."""
+    stamps = np.unique(np.concatenate([one.times for one in series]))
+    rows = max(1, round(float(fraction_of(options.validation) or 0) * len(stamps)), options.horizon or 1)
+    if rows >= len(stamps):
+        raise DataError(
+            f"to hold out {rows} rows there must be more, the data has {len(stamps)} times; choose a smaller --horizon "
+            "or --validation, or give more data"
+        )
+    return stamps[-rows], rows
+
+
+def _with_span(options: ForecasterOptions, layout: Layout, training: Panel, most: int | None) -> ForecasterOptions:
+    step = parse_step(layout.step, training.times)
+    values = np.where(training.observed[:, 0], training.values[:, 0], np.nan)
+    span = span_of(options, step, [values[rows] for rows in training.series], most)
+    return with_options(options, **span._asdict())
+
+
+def _measure(options: ForecasterOptions, training: Panel, context: int) -> Measure:
+    counts = DISTRIBUTIONS[options.distribution].discrete
+    values = training.values[training.observed]
+    if counts and not ((values >= 0) & (values == np.rint(values))).all():
+        raise DataError(
+            "--distribution negative-binomial is of counts 0, 1, 2, ..., the data has other numbers; "
+            "choose normal or student"
+        )
+    scaling = Scaling.fit(options.scaling, counts, training, context)
+    return Measure(scaling, _seasonal_error(training, int(options.season or 1)))
+
+
+def _seasonal_error(panel: Panel, season: int) -> Numbers:
+    """Mean absolute difference of observations one season apart (one step, where no series is as long), [C]."""
+    for lag in (season, 1):
+        parts = [np.where(panel.observed[rows], panel.values[rows], np.nan) for rows in panel.series]
+        differences = np.concatenate([np.abs(part[lag:] - part[:-lag]) for part in parts])
+        found = ~np.isnan(differences)
+        if found.any(0).all():
+            errors: Numbers = np.where(found, differences, 0.0).sum(0) / found.sum(0)
+            return np.where(errors > 0, errors, 1.0)
+    return np.ones(panel.values.shape[1])
+
+
+def _remarks(
+    options: ForecasterOptions, layout: Layout, series: Sequence[TimeSeries], training: Panel
+) -> dict[str, Any]:
+    """What a person should know of the reading."""
+    remarks: dict[str, Any] = {"series": len(series), "training_rows": len(training.times)}
+    uneven = sum(not regular(one) for one in series)
+    if uneven:
+        of = f"{uneven} of {len(series)} series are" if len(series) > 1 else "the stamps are"
+        how = "linear interpolation" if layout.interpolation == "linear" else "the value before"
+        remarks["resampled"] = f"to a step of {layout.step} by {how}, as {of} uneven"
+    elif options.step:
+        remarks["resampled"] = f"to a step of {layout.step}"
+    if missing := 1.0 - float(training.observed.mean()):
+        remarks["missing"] = f"{missing:.1%} of the training values; filled where they are read, never targets"
+    if any(one.reordered for one in series):
+        remarks["order"] = "rows were put in order of time"
+    if layout.cycles:
+        remarks["calendar"] = f"the place in the {', '.join(layout.cycles)} is an input"
+    return remarks
