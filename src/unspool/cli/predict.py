@@ -1,25 +1,36 @@
-"""`unspool predict RUN INPUT ...`: the class of each sequence, with probabilities."""
+"""`unspool predict RUN INPUT ...`: what a model says of data without labels."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from unspool.cli.settings import Flat, Machine
-from unspool.cli.streams import print_json, restore_dash
+from unspool.cli.stream import StreamSettings, stream_rows
+from unspool.cli.streams import print_json, remark, restore_dash
 from unspool.errors import SpecError
+
+if TYPE_CHECKING:
+    from unspool.tasks.whole import Whole
+    from unspool.training.protocol import Task
 
 
 def predict(
     run: str,
-    *data: Annotated[str, Parameter(help="Files of sequences, with labels or without; - is standard input.")],
+    *data: Annotated[str, Parameter(help="Files, with labels or without; - is standard input.")],
     text: str | None = None,
     unknown: Literal["fail", "skip", "replace"] | None = None,
     json: bool = False,
+    output: str | None = None,
+    saliency: str | None = None,
+    stream: bool = False,
+    streaming: Annotated[StreamSettings, Flat] = StreamSettings(),  # noqa: B008 (frozen)
     machine: Annotated[Machine, Flat] = Machine(),  # noqa: B008 (frozen)
-) -> None:
-    """Print the likeliest class of each sequence and its probability, one line a sequence.
+) -> int:
+    """Print what a model says of each sequence: its class, the label of each step, a number, or what comes next.
 
     Parameters
     ----------
@@ -30,26 +41,53 @@ def predict(
     unknown
         What to do with characters that the model does not know.
     json
-        Print one JSON object with the probability of every class.
+        Print one JSON object with all that is known of each answer.
+    output
+        Draw the answers into this picture: forecasts with their fan, labels over time.
+    saliency
+        Draw what of each sequence decided its answer into this picture: gradient x input.
+    stream
+        Answer each row of one file or of standard input as it comes, by one CPU thread unless --threads says more.
     """
     from unspool.cli.models import open_model
-    from unspool.tasks.classifier import Classifier
+    from unspool.data.sources import Text
+    from unspool.figure import check_format
 
+    if stream:
+        if any(value is not None for value in (text, output, saliency)):
+            raise SpecError("--stream reads rows and prints answers; leave --text, --output and --saliency out")
+        replace(machine, threads=1 if machine.threads is None else machine.threads).apply()  # few rows at a time
+        return stream_rows(open_model(run, machine.device, unknown), restore_dash(data), streaming, json)
+    if streaming != StreamSettings():
+        raise SpecError("--key, --state, --max-streams and --format are for streams; add --stream")
     if (text is None) == (not data):
         raise SpecError("predict needs either INPUT files or --text; give one of them")
+    for picture in filter(None, (output, saliency)):
+        check_format(Path(picture))
     machine.apply()
     task = open_model(run, machine.device, unknown)
-    if not isinstance(task, Classifier):
-        raise SpecError(f"predict needs a classifier, {run} is a {task.name} model; try unspool sample or score")
-    if text is not None and not task.text:
-        raise SpecError(f"--text needs a classifier of texts, {run} reads numeric sequences; give it files")
-    found = task.predict([text]) if text is not None else task.predict_files(restore_dash(data))
+    given = Text(text) if text is not None else restore_dash(data)
+    if saliency is not None:
+        remark(f"picture: {_whole(task, run).draw_saliency(given, Path(saliency))}")
+    if output is not None:
+        remark(f"picture: {task.draw_answers(given, Path(output))}")
+    if saliency is None and output is None:
+        _print(task, run, given, json=json)
+    return 0
+
+
+def _whole(task: Task, run: str) -> Whole:
+    from unspool.tasks.whole import Whole
+
+    if not isinstance(task, Whole):
+        raise SpecError(f"--saliency needs a classifier or regressor, {run} is a {task.name} model; leave it out")
+    return task
+
+
+def _print(task: Task, run: str, data: Any, *, json: bool) -> None:
+    answers = task.answers(data)
     if json:
-        rows = [
-            {"label": p.label, "probabilities": dict(zip(task.classes, p.probabilities.tolist(), strict=True))}
-            for p in found
-        ]
-        print_json({"run": run, "predictions": rows})
+        print_json({"run": run, "predictions": answers})
         return
-    for prediction in found:
-        print(f"{prediction.label}\t{prediction.probabilities.max():.4f}")
+    for answer in answers:
+        print(task.told(answer))
