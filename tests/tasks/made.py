@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from unspool.data.builtin import builtin_adding
 from unspool.data.sources import Text
 from unspool.tasks.classifier import Classifier
 from unspool.tasks.classifier_options import ClassifierOptions
 from unspool.tasks.language import Language
 from unspool.tasks.language_options import LanguageOptions
+from unspool.tasks.regressor import Regressor
+from unspool.tasks.regressor_options import RegressorOptions
 from unspool.training import checkpoint
 from unspool.training.folder import model_document
 from unspool.training.options import Budget
@@ -76,6 +79,13 @@ def classifier(data: Any = None, **options: Any) -> Classifier:
     chosen = ClassifierOptions(**{**CLASSIFIER, **options})
     given = [(text, label) for label, text in rows()] if data is None else data
     return _built(Classifier.prepare(chosen, given, Budget("steps", 30)))  # type: ignore[return-value]
+
+
+def regressor(data: Any = None, **options: Any) -> Regressor:
+    """A regressor that has learned nothing yet."""
+    chosen = RegressorOptions(**{**CLASSIFIER, **options})
+    given = builtin_adding(10, 60) if data is None else data
+    return _built(Regressor.prepare(chosen, given, Budget("steps", 30)))  # type: ignore[return-value]
 
 
 def _built(task: Task) -> Task:

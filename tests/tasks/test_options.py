@@ -6,14 +6,17 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import unspool
-from tests.tasks.made import CLASSIFIER, LANGUAGE, rows, story
+from tests.tasks.made import CLASSIFIER, LANGUAGE, classifier, rows, story
 from unspool.errors import DataError
 from unspool.tasks.classifier_options import ClassifierOptions
+from unspool.tasks.forecaster_options import ForecasterOptions
 from unspool.tasks.language_options import LanguageOptions
 from unspool.tasks.start import Run
+from unspool.tasks.tagger_options import TaggerOptions
 from unspool.training.options import NETWORK_OPTIONS, Budget, TrainingOptions
 
 COMMON: dict[str, Any] = {
@@ -55,6 +58,22 @@ CLASSIFIER_CASES: dict[str, Any] = {
     "bidirectional": False,
     "class_weights": "balanced",
     "embedding_size": 5,
+    "embedding_dropout": 0.4,
+    "weight_dropout": 0.4,
+    "augment": "strong",
+    "causal": True,
+    "layer_norm": True,
+    "frame": 3,
+    "init": "chrono",
+}
+TAGGER_CASES: dict[str, Any] = {
+    **COMMON,
+    "class_weights": "balanced",
+    "embedding_size": 5,
+    "encoder": "linear",
+    "causal": True,
+    "window": 4,
+    "augment": "strong",
 }
 BESIDE: dict[str, tuple[dict[str, Any], Any]] = {
     "reset": ({"cell": "gru"}, "before"),
@@ -79,12 +98,17 @@ ELSEWHERE = {  # options that change no weight: the test that shows what they do
     "recompute": "test_recompute",
     "text_column": "test_columns",
     "label_column": "test_columns",
+    "key": "tests/data/test_long.py",
+    "group": "test_groups_stay_whole",
+    "flatten": "test_flatten",
+    "encoder": "tests/nets/test_pooled.py",
+    "calibrate": "tests/tasks/test_calibration.py",
 }
 
 
 def outcome(task: str, out: Path, **options: Any) -> Any:
     budget = Budget("steps", 6)
-    data: Any = [unspool.Text(story(200))] if task == "language" else labelled()
+    data: Any = {"language": [unspool.Text(story(200))], "classifier": labelled(), "tagger": videos()}[task]
     small = LANGUAGE if task == "language" else CLASSIFIER
     session = unspool.begin(task, data, options={**small, **options}, budget=budget, out=str(out), baseline=False)
     for _ in session.events:
@@ -97,9 +121,16 @@ def labelled() -> list[tuple[str, str]]:
     return [(text, label) for number, (label, text) in enumerate(rows(48)) if label == "yes" or number % 4 == 0]
 
 
+def videos() -> tuple[np.ndarray, np.ndarray]:
+    """Pictures with a label each, one of them rare."""
+    pictures = np.random.default_rng(0).normal(size=(24, 9, 4, 3))
+    return pictures, np.where(pictures[..., 0, 0] > 1, "bright", "dark")
+
+
 @pytest.mark.parametrize(("task", "kind", "cases"), [
     ("language", LanguageOptions, LANGUAGE_CASES),
     ("classifier", ClassifierOptions, CLASSIFIER_CASES),
+    ("tagger", TaggerOptions, TAGGER_CASES),
 ])  # fmt: skip
 def test_every_option_does_something(
     task: str, kind: type[TrainingOptions], cases: dict[str, Any], tmp_path: Path
@@ -117,8 +148,11 @@ def test_every_option_does_something(
 
 
 def test_the_table_names_options_that_exist() -> None:
-    known = {field.name for kind in (LanguageOptions, ClassifierOptions) for field in fields(kind)}
-    assert known >= {*LANGUAGE_CASES, *CLASSIFIER_CASES, *BESIDE, *ELSEWHERE} and known >= NETWORK_OPTIONS
+    kinds = (LanguageOptions, ClassifierOptions, TaggerOptions, ForecasterOptions)
+    known = {field.name for kind in kinds for field in fields(kind)}
+    assert (
+        known >= {*LANGUAGE_CASES, *CLASSIFIER_CASES, *TAGGER_CASES, *BESIDE, *ELSEWHERE} and known >= NETWORK_OPTIONS
+    )
 
 
 def test_unknown(tmp_path: Path) -> None:
@@ -161,6 +195,29 @@ def test_recompute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not calls
     run("language", [unspool.Text(story(200))], tmp_path / "recomputed", recompute=True)
     assert calls
+
+
+def test_flatten() -> None:
+    rows = (np.arange(60.0).reshape(10, 3, 2), ["a", "b"] * 5)
+    plain, flat = classifier(rows), classifier(rows, flatten=True)
+    assert plain.width == 2 and flat.width == 1
+    assert flat.training is not None and plain.training is not None
+    np.testing.assert_array_equal(flat.training.arrays[0], plain.training.arrays[0].reshape(6, 1))
+    assert len(flat.answers(rows[0])) == 10 and flat.longest == 6
+
+
+def test_groups_stay_whole() -> None:
+    table = {
+        "text": [f"{'xy'[n % 2]}{n}" for n in range(60)],
+        "label": list("ab") * 30,
+        "who": [n // 4 for n in range(60)],
+    }
+    task = classifier(table, group="who")
+    assert task.training is not None and task.held is not None and "whole groups" in task.split
+    training, held = ({int(text[1:]) // 4 for text in part.texts} for part in (task.training, task.held))
+    assert held and not training & held
+    assert task.evaluate(table)["sequences"] == len(task.held)
+    assert len(task.answers({"text": ["x1"]})) == 1
 
 
 def test_columns(tmp_path: Path) -> None:

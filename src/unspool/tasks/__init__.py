@@ -42,6 +42,21 @@ TASKS: dict[str, Entry] = {
         "unspool.tasks.classifier_options:ClassifierOptions",
         "unspool.tasks.classifier:Classifier",
     ),
+    "regressor": Entry(
+        "Learn a number for a whole sequence: a text, or channels over time.",
+        "unspool.tasks.regressor_options:RegressorOptions",
+        "unspool.tasks.regressor:Regressor",
+    ),
+    "tagger": Entry(
+        "Learn to label every step of a sequence: frames of a video, parts of a signal, tokens, characters.",
+        "unspool.tasks.tagger_options:TaggerOptions",
+        "unspool.tasks.tagger:Tagger",
+    ),
+    "forecaster": Entry(
+        "Learn to forecast one or many time series, and how sure a forecast is.",
+        "unspool.tasks.forecaster_options:ForecasterOptions",
+        "unspool.tasks.forecaster:Forecaster",
+    ),
 }
 
 
