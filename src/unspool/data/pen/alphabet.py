@@ -1,0 +1,115 @@
+"""The characters that a pen network writes: those of its training texts, in any script."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unspool.data.vocabulary import CharVocabulary
+from unspool.errors import DataError
+
+SHOWN: Final = 12
+UNWRITTEN: Final = ("Cc", "Cf", "Co", "Cs", "Cn")  # controls, marks of direction, what is no character
+JOINERS: Final = "\u200c\u200d"  # these change how letters are written, so they stay
+
+
+def written(text: str) -> str:
+    """The text as a pen writes it: NFC, blanks as one space, none at the ends, nothing that leaves no trace.
+
+    Combining marks that have no composed form stay, each a character of its own. Text of every script is in logical
+    order, the order in which it is spoken and in which the pen writes it: a line from right to left is read as it is
+    stored, its strokes run to the left, and marks of direction are dropped.
+    """
+    kept = [
+        " " if character.isspace() else character
+        for character in unicodedata.normalize("NFC", text)
+        if character.isspace() or character in JOINERS or unicodedata.category(character) not in UNWRITTEN
+    ]
+    return " ".join("".join(kept).split())
+
+
+class Alphabet:
+    """V characters (code points, sorted) with how often the training texts have them."""
+
+    def __init__(self, counts: Mapping[str, int]) -> None:
+        self._vocabulary = CharVocabulary(counts)
+        self.counts = {symbol: counts[symbol] for symbol in self.symbols}
+
+    @classmethod
+    def of(cls, texts: Iterable[str | None]) -> Alphabet:
+        """The alphabet of all characters that the texts have, as they are written."""
+        counts: Counter[str] = Counter()
+        for text in texts:
+            counts.update(written(text or ""))
+        if not counts:
+            raise DataError("an alphabet needs texts, but the samples have none; give each sample what it says")
+        return cls(counts)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The characters, in the order of their numbers."""
+        return self._vocabulary.symbols
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Alphabet) and self.counts == other.counts
+
+    def __hash__(self) -> int:
+        return hash(self.symbols)
+
+    def unknown(self, text: str) -> list[str]:
+        """The characters of a text that no training text had, each once, in the order of their first place."""
+        return [character for character in dict.fromkeys(written(text)) if character not in self.counts]
+
+    def rare(self, below: int = 20) -> dict[str, int]:
+        """The characters that came less often than that, the rarest first: too seldom to be learned well."""
+        return dict(sorted(((c, n) for c, n in self.counts.items() if n < below), key=lambda item: (item[1], item[0])))
+
+    def check(self, text: str, origin: str = "the text") -> str:
+        """The text as it is written, if every character of it is known.
+
+        Raises:
+            DataError: characters that no training text had, by name; or nothing to write.
+        """
+        missing = self.unknown(text)
+        if missing:
+            shown = ", ".join(_named(character) for character in missing[:SHOWN])
+            more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
+            raise DataError(
+                f"only characters of the training texts can be written, but {origin} has {shown}{more}; leave them "
+                "out, or train on samples that have them"
+            )
+        line = written(text)
+        if not line:
+            raise DataError(f"a text to write must have a character, but {origin} has none; give a text")
+        return line
+
+    def encode(self, text: str, origin: str = "the text") -> NDArray[np.int64]:
+        """Ids [U] of the text as it is written; unknown characters are named in an error."""
+        return self._vocabulary.encode(self.check(text, origin))
+
+    def decode(self, ids: NDArray[np.int64]) -> str:
+        """The text of ids [U]."""
+        return self._vocabulary.decode(ids)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a model file stores."""
+        return {"counts": self.counts}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Alphabet:
+        """The alphabet that `to_dict` described."""
+        return cls({str(symbol): int(count) for symbol, count in stored["counts"].items()})
+
+
+def _named(character: str) -> str:
+    name = unicodedata.name(character, "")
+    shown = f"\u25cc{character}" if unicodedata.combining(character) else character
+    return f"'{shown}' (U+{ord(character):04X}{f' {name}' if name else ''})"

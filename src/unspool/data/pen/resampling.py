@@ -1,0 +1,64 @@
+"""Points at equal distances along the strokes, in space or in time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unspool.data.pen.strokes import Strokes
+from unspool.errors import DataError, SpecError
+
+
+def by_length(sample: Strokes, step: float) -> Strokes:
+    """Each stroke of length L as max(1, round(L / step)) equal steps along its way; its two ends stay where they are.
+
+    A stroke without length is one point.
+    """
+    _check(step, "step")
+    steps = np.hypot(*np.diff(sample.points, axis=0, prepend=sample.points[:1]).T)
+    steps[sample.starts] = 0
+    return _along(sample, np.cumsum(steps), step)
+
+
+def by_time(sample: Strokes, rate: float) -> Strokes:
+    """Each stroke of duration D as max(1, round(D rate)) equal steps of time; its two ends stay where they are."""
+    _check(rate, "rate")
+    if sample.times is None:
+        raise DataError("resampling by time needs times, but the sample has none; resample by length")
+    return _along(sample, sample.times, 1 / rate)
+
+
+def _along(sample: Strokes, along: NDArray[np.float64], step: float) -> Strokes:
+    """Points at equal steps of a parameter [N] that never falls within a stroke."""
+    first, past = along[sample.starts], along[sample.ends - 1]
+    counts = np.where(past > first, np.maximum(1, np.round((past - first) / step)), 0).astype(np.int64)  # [S]: steps
+    stroke = np.repeat(np.arange(len(counts)), counts + 1)
+    ends = np.cumsum(counts + 1)
+    place = np.arange(ends[-1]) - np.repeat(ends - counts - 1, counts + 1)  # 0..count in each stroke
+    wanted = first[stroke] + (past - first)[stroke] * place / np.maximum(counts, 1)[stroke]
+    # each stroke gets its own stretch of one axis, so that one interpolation does for all
+    stretch = float(past.max() - first.min()) + 1.0
+    own = (np.cumsum(sample.last) - sample.last) * stretch + along
+    new = stroke * stretch + wanted
+    last = np.zeros(len(new), dtype=np.bool_)
+    last[ends - 1] = True
+
+    def interpolated(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        result: NDArray[np.float64] = np.interp(new, own, values)
+        result[ends - 1], result[ends - counts - 1] = values[sample.ends - 1], values[sample.starts]
+        return result
+
+    return replace(
+        sample,
+        points=np.stack([interpolated(column) for column in sample.points.T], axis=1),
+        last=last,
+        times=None if sample.times is None else np.maximum.accumulate(interpolated(sample.times)),
+        pressure=None if sample.pressure is None else interpolated(sample.pressure),
+    )
+
+
+def _check(value: float, name: str) -> None:
+    if not value > 0:
+        raise SpecError(f"the {name} of resampling must be above 0, got {value}; choose a positive number")

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.data.pen.made import line, same, samples
+from unspool.data.pen.measures import baseline, size, slant, slope
+from unspool.data.pen.normalise import Hand, Normaliser, measure_hands
+from unspool.data.pen.offsets import offsets
+from unspool.data.pen.strokes import Inks, Strokes
+from unspool.errors import SpecError
+
+PLAIN = Normaliser(resample="none")
+LINES = [line(20, seed, writer=f"w{seed % 2}") for seed in range(4)]
+
+
+def only(sample: Strokes, normaliser: Normaliser = PLAIN) -> Strokes:
+    (found,) = normaliser.apply([sample])
+    return found.strokes
+
+
+@given(st.floats(-100, 100), st.floats(-100, 100), st.floats(0.01, 100), st.floats(-1, 1), st.booleans())
+def test_place_scale_and_slant_make_no_difference(right, up, scale, shear, named):
+    sample = line(15, writer="w" if named else None)
+    moved = sample.transformed([[scale, scale * shear, right], [0, scale, up]])
+    # of a level line all is exact; a slope is told from the feet, whose places a shear moves
+    normaliser = replace(PLAIN, level=False)
+    assert same(only(moved, normaliser), only(sample, normaliser), tolerance=1e-6)
+    assert same(only(moved), only(sample), tolerance=0.15)
+
+
+def test_a_normalised_line_is_upright_level_and_of_size_one():
+    tilted = line(30).transformed([[40, 20, 300], [0, 40, 200]]).transformed([[0.98, -0.17, 0], [0.17, 0.98, 0]])
+    found = only(tilted)
+    assert size(found) == pytest.approx(1, abs=0.05)
+    assert slant(found)[0] == pytest.approx(0, abs=0.05)
+    assert slope(found) == pytest.approx(0, abs=0.01)
+    assert baseline(found) == pytest.approx(0, abs=1e-9)
+    assert found.points[0, 0] == pytest.approx(0, abs=1e-9)
+    assert (found.text, found.writer) == (tilted.text, tilted.writer)
+
+
+@given(samples())
+def test_the_placement_leads_back(sample):
+    (found,) = PLAIN.apply([sample])
+    back = found.strokes.transformed(found.placement)
+    extent = np.abs(sample.points).max() + 1
+    for point in back.points:
+        assert np.abs(sample.points - point).max(axis=1).min() <= 1e-6 * extent
+
+
+def test_a_writer_is_measured_over_all_samples():
+    """A writer's small line stays smaller than the others, one without a writer does not."""
+    small = line(20, 9, writer="w0").transformed([[0.5, 0, 0], [0, 0.5, 0]])
+    hands = measure_hands([*LINES, small], PLAIN)
+    assert set(hands) == {"w0", "w1"}
+    assert hands["w0"].size == pytest.approx(1, abs=0.01)
+    *_, found = PLAIN.apply([*LINES, small])
+    assert size(found.strokes) == pytest.approx(0.5, abs=0.01)
+    assert size(only(replace(small, writer=None))) == pytest.approx(1, abs=0.01)
+    (known,) = PLAIN.apply([small], {"w0": Hand(0.25, 0.0)})
+    assert size(known.strokes) == pytest.approx(2, abs=0.02)
+
+
+def test_dots_and_dashes_alone():
+    assert only(Strokes.of([[[3, 3]]])).points.tolist() == [[0, 0]]
+    assert only(Strokes.of([[[3, 3], [7, 3]]])).points.tolist() == [[0, 0], [1, 0]]
+
+
+def test_fitting_gives_points_per_letter_and_unit_deviation():
+    fitted = Normaliser().fitted(LINES, points_per_letter=30)
+    rows = [fitted.encode(found.strokes) for found in fitted.apply(LINES)]
+    assert np.mean([len(row) / 20 for row in rows]) == pytest.approx(30, rel=0.1)
+    every = np.concatenate(rows)[:, :2].astype(np.float64)
+    assert every.mean(axis=0) == pytest.approx([0, 0], abs=1e-5)
+    assert every.std(axis=0) == pytest.approx([1, 1], rel=1e-5)
+    assert set(np.concatenate(rows)[:, 2].tolist()) == {0.0, 1.0}
+
+
+def test_fitting_reads_nothing_but_the_training_samples_it_is_given():
+    assert Normaliser().fitted(Inks(LINES)) == Normaliser().fitted(LINES)
+    assert Normaliser().fitted(LINES[:1]) != Normaliser().fitted(LINES)
+
+
+def test_without_texts_the_step_is_the_usual_one():
+    silent = [replace(sample, text=None) for sample in LINES]
+    assert Normaliser().fitted(silent).step == 0.17
+    assert Normaliser().fitted(silent, points_per_letter=50).step == 0.085
+
+
+def test_what_never_changes_keeps_its_scale():
+    fitted = PLAIN.fitted([Strokes.of([[[0, 0], [1, 0], [2, 0]]])])
+    assert fitted.std[1] == 1 and fitted.std[0] > 0
+
+
+@settings(max_examples=30)
+@given(st.integers(2, 12), st.integers(0, 99))
+def test_encoded_samples_come_back(letters, seed):
+    fitted = Normaliser().fitted(LINES)
+    sample = only(line(letters, seed), fitted)
+    rows = fitted.encode(sample)
+    assert rows.dtype == np.float32
+    assert same(fitted.decode(rows, sample.text, sample.writer), sample, tolerance=1e-4)
+    expected = (offsets(sample)[:, :2] - np.array(fitted.mean)) / np.array(fitted.std)
+    assert rows[:, :2] == pytest.approx(expected, abs=1e-4)
+
+
+def test_resampling_by_time():
+    sample = Strokes.of([[[0, 1], [0, 0]]], times=[[0, 1]])
+    assert len(only(sample, Normaliser(resample="time", rate=10))) == 11
+
+
+def test_it_is_stored_as_json():
+    fitted = Normaliser(upright=False).fitted(LINES)
+    assert Normaliser.from_dict(json.loads(json.dumps(fitted.to_dict()))) == fitted
+
+
+def test_refusals(refused):
+    with refused("length, time, none", "'speed'", error=SpecError):
+        Normaliser(resample="speed")
+    with refused("step", "got 0", error=SpecError):
+        Normaliser(step=0)
+    with refused("std of dy", "nan", error=SpecError):
+        Normaliser(std=(1.0, float("nan")))
+    with refused("at least one sample"):
+        Normaliser().fitted([])
+    with refused("points per letter", "got -1", error=SpecError):
+        Normaliser().fitted(LINES, points_per_letter=-1)
+    with refused("needs times", "by length"):
+        only(LINES[0], Normaliser(resample="time"))
