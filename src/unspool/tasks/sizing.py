@@ -60,7 +60,9 @@ def language_sizing(symbols: int, vocabulary: int, budget: Budget) -> Sizing:
     doublings = 1.3 * math.log2(1 + reads) if vocabulary >= LARGE else math.log2(reads)
     dropout = round(min(0.5, doublings / 12 * small), 2)
     plenty = min(1.5, max(1.0, symbols / 4.5e5) ** 0.5)  # a small text is learned by heart sooner by large steps
-    learning_rate = round(3.6e-3 * plenty * max(1.0, 224 / hidden) ** 0.6 * min(1.0, 320 / hidden) ** 0.7, 4)
+    # rows of rare words, which are met seldom, learn by large steps; more reading does without
+    patient = min(1.0, (4e5 / max(read, 1)) ** 0.25) if vocabulary >= LARGE else 1.0
+    learning_rate = round(3.6e-3 * plenty * patient * max(1.0, 224 / hidden) ** 0.6 * min(1.0, 320 / hidden) ** 0.7, 4)
     softmax = "adaptive" if vocabulary >= LARGE else "full"
     return Sizing(hidden, LAYERS, dropout, learning_rate, lanes, window, vocabulary >= LARGE, softmax)
 
