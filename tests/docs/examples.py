@@ -223,7 +223,7 @@ def motion(path: Path) -> None:
     rows = "".join(
         recording(series, [f"{number},{kind}," for kind in kinds]) for number, series in enumerate(values[:24])
     )
-    path.write_text("recording,motion,x,y\n" + rows, encoding="utf-8")
+    path.write_text("recording,motion,swing,tilt\n" + rows, encoding="utf-8")
 
 
 def videos(path: Path) -> None:
@@ -244,7 +244,7 @@ def live(path: Path) -> None:
         for step in zip(*values[:3], strict=True)
         for device, (x, y) in enumerate(step)
     ]
-    path.write_text("\n".join(["device,x,y", *rows]) + "\n", encoding="utf-8")
+    path.write_text("\n".join(["device,swing,tilt", *rows]) + "\n", encoding="utf-8")
 
 
 def demand(days: int, first: str = "2024-01-01", unknown: int = 0) -> Callable[[Path], None]:

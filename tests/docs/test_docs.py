@@ -14,6 +14,7 @@ import pytest
 
 from tests.docs.examples import EXAMPLES, write_examples
 from unspool.cli.main import VERBS, run
+from unspool.tasks import TASKS
 
 ROOT = Path(__file__).parents[2]
 RUNNER = Path(__file__).with_name("runner.py")
@@ -144,7 +145,7 @@ def test_make_targets_exist(page: Path) -> None:
             assert set(step.text.split("#")[0].split()[1:]) <= targets, step.where
 
 
-@pytest.mark.parametrize("task", ["language", "classifier"])
+@pytest.mark.parametrize("task", TASKS)
 def test_every_flag_is_documented(task: str, environment: dict[str, str]) -> None:
     if not (ROOT / "docs").is_dir():
         pytest.skip("there is no docs folder")
@@ -163,7 +164,7 @@ def test_every_flag_is_documented(task: str, environment: dict[str, str]) -> Non
 
 
 COMMANDS = [
-    *(["train", task] for task in ("language", "classifier")),
+    *(["train", task] for task in TASKS),
     *([verb] for verb in VERBS if verb != "train"),
 ]
 ARGUMENTS = {"--run", "--folder", "--data"}  # what has a place can be given by name too

@@ -62,15 +62,15 @@ def evaluate(
     _check_figures(task, output)
     asked = {**_learning(task, run, dynamic, dynamic_rate), **_later(task, run, after, data)}
     began = time.monotonic()
+    judged = task if data else with_own_data(run, task)
     if data:
-        metrics = task.evaluate(restore_dash(data), **asked)
+        metrics = judged.evaluate(restore_dash(data), **asked)
     else:
-        own = with_own_data(run, task)
-        metrics = {**own.metrics(**asked), "split": own.describe()["split"]}
+        metrics = {**judged.metrics(**asked), "split": judged.describe()["split"]}
     metrics |= asked
     seconds = time.monotonic() - began
     if output is not None:
-        _draw(task, run, metrics, picture, Path(output))
+        _draw(judged, run, metrics, picture, Path(output))
     if not json:
         print_table({name: value for name, value in metrics.items() if isinstance(value, int | float | str)})
         return
