@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from unspool.cells import GRU, LSTM, DeepTransition, Elman, LayerNormElman, LayerNormGRU, LayerNormLSTM
 from unspool.cells.state import leaves
 from unspool.engine.layers import Bidirectional, Recurrent, Stack, build_stack
+from unspool.nets.reading import ReadingStack
+from unspool.nets.window import Windowed, remembered
 
 INPUT, HIDDEN = 3, 4
 
@@ -42,6 +44,18 @@ def _deep(cell: Callable[..., Any], depth: int, **options: Any) -> DeepTransitio
     return DeepTransition(cell(INPUT, HIDDEN, **options), depth)
 
 
+class Reading(Windowed):
+    """A window on one text, the same for every sequence: the laws know of no context."""
+
+    def step(self, projected: Tensor, state: Any, context: Any = None) -> Any:
+        text = torch.tensor([1, 0, 1, 1]).expand(len(projected), 4)
+        return super().step(projected, state, remembered(text, 2, dtype=projected.dtype))
+
+
+def _reading(cell: Callable[..., Any], **options: Any) -> Reading:
+    return Reading(cell(INPUT + 2, HIDDEN, **options), symbols=2, components=2)
+
+
 CELLS = [
     *_with_mask("elman-tanh", partial(Elman, INPUT, HIDDEN)),
     *_with_mask("elman-relu", partial(Elman, INPUT, HIDDEN, "relu")),
@@ -50,6 +64,8 @@ CELLS = [
     *_with_mask("lstm-peephole", partial(LSTM, INPUT, HIDDEN, peephole=True)),
     *_with_mask("gru-after", partial(GRU, INPUT, HIDDEN)),
     *_with_mask("gru-before", partial(GRU, INPUT, HIDDEN, reset="before")),
+    Case("windowed-lstm-peephole", partial(_reading, LSTM, peephole=True)),
+    Case("windowed-gru", partial(_reading, GRU)),
     *_with_mask("elman-normalised", partial(LayerNormElman, INPUT, HIDDEN)),
     *_with_mask("lstm-normalised", partial(LayerNormLSTM, INPUT, HIDDEN)),
     *_with_mask("gru-normalised", partial(LayerNormGRU, INPUT, HIDDEN)),
@@ -68,6 +84,7 @@ STACKS = [
     Case("stack-residual-sizes", partial(build_stack, "rnn", INPUT, [5, 5, 2], 3, residual=True)),
     Case("stack-residual-skip", partial(build_stack, "gru", INPUT, INPUT, 2, residual=True, skip=True)),
     Case("stack-deep", partial(build_stack, "lstm", INPUT, HIDDEN, 2, layer_norm=True, transition_layers=1)),
+    Case("stack-reading", lambda: ReadingStack(_reading(GRU), [LSTM(INPUT + 2 + HIDDEN, 5), Elman(INPUT + 2 + 5, 3)])),
     Case("stack-mixed", lambda: Stack([Recurrent(GRU(INPUT, 5)), Recurrent(LSTM(5, HIDDEN))])),
 ]
 STEPPABLE = CELLS + STACKS

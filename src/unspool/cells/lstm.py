@@ -59,13 +59,18 @@ class LSTM(ClassicCell):
         if self.peephole:
             a_i = torch.addcmul(a_i, self.weight_peephole_i, state.c)
             a_f = torch.addcmul(a_f, self.weight_peephole_f, state.c)
+        a_i, a_f, a_g = (self.preactivation(a) for a in (a_i, a_f, a_g))
         i, f, g = torch.sigmoid(a_i), torch.sigmoid(a_f), torch.tanh(a_g)
         c = f * state.c + i * g
         if self.peephole:
             a_o = torch.addcmul(a_o, self.weight_peephole_o, c)
-        o = torch.sigmoid(a_o)
+        o = torch.sigmoid(self.preactivation(a_o))
         h = o * torch.tanh(c)
         return StepOutput(h, {"i": i, "f": f, "g": g, "o": o, "c": c}), LSTMState(h, c, state.mask)
+
+    def preactivation(self, a: Tensor) -> Tensor:
+        """Return a [B, H] as a gate's sigmoid or tanh reads it: where a subclass may act on its derivative."""
+        return a
 
     def extra_repr(self) -> str:
         return super().extra_repr() + (", peephole=True" if self.peephole else "")

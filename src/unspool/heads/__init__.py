@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from unspool.heads.base import Head
 from unspool.heads.categorical import Categorical
+from unspool.heads.mixture import PenMixture
 from unspool.heads.negative_binomial import NegativeBinomial
 from unspool.heads.normal import Normal
 from unspool.heads.quantile import Quantiles
@@ -21,6 +22,7 @@ DISTRIBUTIONS: dict[str, type[Univariate]] = {
 HEADS: dict[str, type[Head]] = {
     "categorical": Categorical,
     **DISTRIBUTIONS,
+    "pen-mixture": PenMixture,
 }
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "Head",
     "NegativeBinomial",
     "Normal",
+    "PenMixture",
     "Quantiles",
     "StudentT",
     "Univariate",

@@ -39,16 +39,13 @@ NETWORK_OPTIONS = frozenset(
     )
 )
 
-# How data is read: a training that starts from a model reads as that one did where none of them is given.
+# How data is read: a training that starts from a model reads as that one did where none of them is given. Which columns
+# hold text, label, key and group is not among them: their names belong to the data, which is another now.
 READING_OPTIONS = frozenset(
     (
         "documents",
         "column",
         "condition",
-        "text_column",
-        "label_column",
-        "key",
-        "group",
         "flatten",
         "time",
         "target",
@@ -79,8 +76,8 @@ class TrainingOptions:
     """Lanes or sequences read side by side."""
     learning_rate: Annotated[float | None, Between(0, 1000, open_low=True)] = None
     """Peak learning rate; with the cosine schedule it warms up and falls to zero as the budget ends."""
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    """AdamW, or plain stochastic gradient descent."""
+    optimizer: Literal["adamw", "sgd", "graves"] = "adamw"
+    """AdamW, plain stochastic gradient descent, or RMSProp as Graves (2013) has it."""
     momentum: Annotated[float, Between(0, 0.999)] = 0.0
     """Momentum of sgd."""
     schedule: Literal["cosine", "step"] = "cosine"

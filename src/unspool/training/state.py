@@ -15,6 +15,7 @@ from unspool.errors import CheckpointError, SpecError
 from unspool.training.checkpoint import check_shape, load_parameters, parameters
 from unspool.training.parallel import Divisible, Ranks
 from unspool.training.protocol import Loss, Task
+from unspool.training.rmsprop import GravesRMSProp
 
 
 class Snapshot(NamedTuple):
@@ -166,4 +167,6 @@ def _optimizer(task: Task) -> torch.optim.Optimizer:
     rate = options.learning_rate or 1e-3  # each update sets its own
     if options.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=rate, momentum=options.momentum, fused=fused)
+    if options.optimizer == "graves":
+        return GravesRMSProp(groups, lr=rate)
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99), fused=fused)
