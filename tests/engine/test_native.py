@@ -55,6 +55,7 @@ def test_a_stack_is_compiled_without_a_graph_break() -> None:
     torch.testing.assert_close(*results)
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # Dynamo looks at it, once in a process
 @each_layer
 def test_a_drop_in_is_compiled_where_torch_lets_it(kind: Any) -> None:
     layer = kind(8, 16, 2, bidirectional=True)
