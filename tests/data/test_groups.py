@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unspool.data.groups import held_groups
+from unspool.data.groups import check_apart, held_groups
 from unspool.data.labelled import read_labelled, split
+from unspool.data.stepwise import read_stepwise
 
 MEMBERS = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 2)), min_size=2, max_size=60)
 
@@ -89,3 +90,31 @@ def test_a_split_that_cannot_be(tmp_path, refused):
     np.savez(tmp_path / "a.npz", X=np.zeros((2, 2)), y=[0, 1], who=[5])
     with refused("one for each of 2 examples", "who of", "shape [1]"):
         read_labelled(tmp_path / "a.npz", group="who")
+
+
+def test_groups_come_with_arrays(refused):
+    data = (np.zeros((4, 3, 2)), [0, 1, 0, 1], ["p", "p", "q", "q"])
+    found = read_labelled(data)
+    assert found.groups.tolist() == [0, 0, 1, 1]
+    assert found.group_names == ("p", "q")
+    steps = read_stepwise((np.zeros((2, 2)), [[0, 1], [1, 0]], np.array([8, 9])))
+    assert steps.group_names == ("8", "9")
+    with refused("one group", "4 sequences and 1 groups", "as many"):
+        read_labelled((*data[:2], ["p"]))
+    with refused("must have a group", "example 2 of the given data has none;"):
+        read_labelled((["a", "b"], [0, 1], ["p", None]))
+    three = read_labelled(tuple(np.zeros((3, 3, 2))), require_labels=False)  # three sequences, no groups
+    assert len(three) == 3
+
+
+def test_groups_are_on_one_side_and_validation_is_other_data(refused):
+    def of(texts, groups):
+        return read_labelled({"text": texts, "label": [0, 1], "who": groups}, group="who")
+
+    ours = of(["a", "b"], ["p", "q"])
+    check_apart(ours, of(["c", "d"], ["r", "s"]), "held.csv")
+    with refused("on both sides", "1 of held.csv", "'q'"):
+        check_apart(ours, of(["c", "d"], ["q", "r"]), "held.csv")
+    with refused("other data than the training", "held.csv holds the same"):
+        check_apart(ours, of(["a", "b"], ["r", "s"]), "held.csv")
+    check_apart(ours.select([0]), of(["c", "d"], ["q", "r"]), "held.csv")

@@ -339,3 +339,9 @@ def test_a_fingerprint_tells_where_one_sequence_ends():
         )
     }
     assert len(prints) == 5
+
+
+@pytest.mark.parametrize("target", ["1e300", "-1e39", "inf", "nan"])
+def test_targets_that_no_measure_can_hold(refused, target):
+    with refused("a finite number of at most 3.4e+38", f"example 2 of the given data has '{target}'"):
+        read_labelled((["a", "b"], ["1", target]), numeric_target=True)

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from unspool.data.labelled import read_labelled
+from unspool.data.stepwise import read_stepwise
 
 NUMBER = st.floats(-1e6, 1e6, width=32)
 SEQUENCE = st.tuples(st.sampled_from(["a", "b"]), st.lists(st.tuples(NUMBER, NUMBER), min_size=1, max_size=6))
@@ -101,3 +102,28 @@ def test_json_lines_of_steps(tmp_path):
         [0, 1],
         [2, 3],
     ]
+
+
+def test_a_channel_called_y_is_no_label_where_another_was_named():
+    table = {"id": [1, 1, 2], "x": [1.0, 2.0, 3.0], "y": [4.0, 5.0, 6.0]}
+    for read in (read_labelled, read_stepwise):
+        found = read(table, key="id", label_column="motion", require_labels=False)
+        assert found.labels is None
+        assert found.channels == ("x", "y")
+        assert found.names == ("1", "2")
+    wide = {"text": ["a", "b"], "y": ["c", "d"]}
+    assert read_labelled(wide, label_column="motion", require_labels=False).labels is None
+    lists = {"values": [[1.0]], "y": [["c"]]}
+    assert read_stepwise(lists, label_column="motion", require_labels=False).labels is None
+    assert read_labelled(wide, require_labels=False).labels is not None
+
+
+def test_sequences_are_called_by_their_keys():
+    table = {"id": ["p", "q", "p"], "x": [1.0, 2.0, 3.0], "label": ["a", "b", "a"]}
+    for read in (read_labelled, read_stepwise):
+        found = read(table, key="id")
+        assert found.names == ("p", "q")
+        assert found.select([1]).names == ("q",)
+        assert found.fingerprint == read({**table, "id": ["r", "s", "r"]}, key="id").fingerprint
+    tokens = {"id": [5, 7], "word": ["u", "v"], "label": ["a", "b"]}
+    assert read_stepwise(tokens, key="id").names == ("5", "7")

@@ -84,3 +84,11 @@ def test_folders_that_are_refused(tmp_path, refused):
     np.save(tmp_path / "walk" / "a.npy", np.ones((2, 3)))
     with refused("same channels", "a.npy has 3 where others have 2"):
         read_labelled(tmp_path)
+
+
+def test_recordings_are_called_by_their_files(tmp_path):
+    write(tmp_path / "walk" / "a.csv", WALK)
+    write(tmp_path / "run" / "a.npy", RUN)
+    assert read_labelled(tmp_path).names == ("run/a.npy", "walk/a.csv")
+    assert read_labelled(tmp_path / "walk", require_labels=False).names == ("a.csv",)
+    assert read_labelled(([RUN, WALK], ["run", "walk"])).names is None

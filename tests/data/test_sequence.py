@@ -172,3 +172,11 @@ def test_scaling_without_data_or_with_other_channels(refused):
         Standardiser.fit([np.zeros((0, 2), np.float32)])
     with refused("[T, 2] as in training", "[5, 3]", error=ShapeError):
         Standardiser.fit([np.zeros((4, 2), np.float32)]).apply(np.zeros((5, 3), np.float32))
+
+
+def test_a_channel_is_constant_by_the_precision_it_came_in():
+    sequence = np.array([[1e5, 7.0], [1e5 + 1e-3, 7.0]] * 50)
+    assert Standardiser.fit([sequence]).constant.tolist() == [False, True]
+    assert np.isclose(Standardiser.fit([sequence]).std[0], 5e-4)
+    nearly = np.array([[0.1], [0.1]], np.float32) * np.array([[1], [1 + 1e-7]], np.float32)
+    assert Standardiser.fit([nearly]).constant.tolist() == [True]

@@ -260,3 +260,35 @@ def test_folders_and_groups_that_are_refused(tmp_path, refused):
     (tmp_path / "b.csv").write_text("b,a,label\n1,2,y\n")
     with refused("same columns of numbers in the same order", "b.csv has 'b', 'a' where", "a.csv has 'a', 'b'"):
         read_stepwise([tmp_path / "a.csv", tmp_path / "b.csv"])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_class_stays_in_the_rest(seed):
+    labels = [["a", "rare" if number == 3 else "b"] for number in range(10)]
+    rest, held = split(read_stepwise(([[1.0, 2.0]] * 10, labels)), 0.6, seed)
+    assert {rest.classes[place] for row in rest.labels for place in row} == {"a", "b", "rare"}
+    assert len(held) == 6
+
+
+def test_a_split_of_sequences_that_are_all_needed(refused):
+    with refused("classes others have too", "each of 2 sequences", "a file for validation"):
+        split(read_stepwise(([[1.0], [2.0]], [["a"], ["b"]])), 0.5)
+
+
+def test_a_channel_is_not_taken_for_classes(refused):
+    steps = np.random.default_rng(0).normal(size=(40, 2))
+    table = {"x": steps[:, 0], "y": steps[:, 1]}
+    with refused("classes that come again and again", "40 of the 40 labels of the given data occur once", "--label"):
+        read_stepwise(table)
+    with refused("again and again", "different numbers"):
+        read_stepwise({"x": np.tile(steps[:, 0], 3), "y": np.tile(steps[:, 1].round(2), 3)})
+    assert len(read_stepwise(table, label_column="y").classes) == 40  # whoever names it means it
+    assert len(read_stepwise({"x": np.arange(60), "y": np.arange(60) % 30}).classes) == 30
+
+
+def test_files_name_their_sequences(tmp_path):
+    for name in ("b", "a"):
+        (tmp_path / f"{name}.csv").write_text("v,label\n1,x\n2,y\n")
+    assert read_stepwise(tmp_path).names == ("a.csv", "b.csv")
+    assert read_stepwise(tmp_path / "a.csv").names == ("a.csv",)
+    assert read_stepwise(([[1.0, 2.0]], [["x", "y"]])).names is None

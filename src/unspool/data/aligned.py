@@ -31,7 +31,7 @@ def read_aligned(data: object, wanted: Wanted) -> list[Examples]:
     if _is_path(data):
         data = [data]
     if isinstance(data, list | tuple) and data and all(map(_is_path, data)):
-        return [_read(source, wanted) for path in data for source in _sources(path)]
+        return [_titled(_read(source, wanted), source, path) for path in data for source in _sources(path)]
     if is_frame(data) or isinstance(data, Mapping):
         return [_from_table(data, ORIGIN, wanted)]
     return [read_memory(data, wanted)]
@@ -77,6 +77,14 @@ def _sources(path: Any) -> list[Source]:
     return files
 
 
+def _titled(examples: Examples, source: Source, path: Any) -> Examples:
+    """The same; a file of one sequence that no key names gives it its own name, seen from its folder."""
+    if examples.names is not None or len(examples.sequences) != 1 or not isinstance(source, Path):
+        return examples
+    folder = Path(path)
+    return examples._replace(names=(str(source.relative_to(folder)) if folder.is_dir() else source.name,))
+
+
 def _read(source: Source, wanted: Wanted) -> Examples:
     end = ending(source) if isinstance(source, Path) else ""
     if isinstance(source, Path) and end == ".npz":
@@ -114,7 +122,9 @@ def _from_columns(columns: Mapping[str, Any], origin: str, wanted: Wanted) -> Ex
     """The sequences, labels and groups of columns or arrays that hold a sequence a row, or `lengths` of flat ones."""
     names = list(columns)
     sequence = named(names, wanted.text, origin) or known(names, SEQUENCE_NAMES, wanted.label)
-    label = named(names, wanted.label, origin, wanted.require_labels) or known(names, LABEL_NAMES, sequence)
+    label = named(names, wanted.label, origin, wanted.require_labels)
+    if wanted.label is None:
+        label = known(names, LABEL_NAMES, sequence)
     group = named(names, wanted.group, origin, wanted.require_labels)
     if sequence is None:
         raise DataError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from unspool.errors import DataError
 
 UNSCORED: Final = -1  # the place of a label that is missing
+MANY: Final = 20  # classes from which on they may be numbers by mistake
 
 
 def classes_of(names: Sequence[str], origin: str, noun: str = "examples") -> tuple[str, ...]:
@@ -23,6 +25,35 @@ def classes_of(names: Sequence[str], origin: str, noun: str = "examples") -> tup
             "column"
         )
     return ordered(found)
+
+
+def check_recurring(names: Sequence[str], origin: str) -> None:
+    """Refuse labels that are no classes: many of them, and most occur once, or all are numbers and some no whole ones.
+
+    Raises:
+        DataError: they are so.
+    """
+    counts = Counter(names)
+    if len(counts) < MANY:
+        return
+    once = sum(count == 1 for count in counts.values())
+    if 2 * once > len(names):
+        came = f"{once} of the {len(names)} labels of {origin} occur once"
+    elif _are_fractions(counts):
+        came = f"those of {origin} are {len(counts)} different numbers such as {max(counts, key=len)}"
+    else:
+        return
+    raise DataError(
+        f"labels must be classes that come again and again, but {came}; if a channel was taken for the label, name the "
+        "column of labels (--label-column)"
+    )
+
+
+def _are_fractions(names: Iterable[str]) -> bool:
+    try:
+        return not all(float(name).is_integer() for name in names)
+    except ValueError:
+        return False
 
 
 def ordered(names: set[str]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,22 @@ from unspool.data.examples import Examples, label_name
 from unspool.data.shuffle import permutation
 from unspool.data.tables import Wanted
 from unspool.errors import DataError, SpecError
+
+
+class Grouped(Protocol):
+    """Sequences read from some data, with their groups [N] if they have any."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the content."""
+
+    @property
+    def groups(self) -> NDArray[np.int64] | None:
+        """Numbers from 0."""
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """The names of the numbers."""
 
 
 def check_fraction(fraction: float) -> None:
@@ -58,14 +75,14 @@ def held_groups(
     return out[groups]
 
 
-def groups_of(parts: Sequence[Examples], wanted: Wanted) -> NDArray[np.int64] | None:
-    """The number of each example's group [N], in order of appearance; None where none are wanted.
+def groups_of(parts: Sequence[Examples], wanted: Wanted) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
+    """The number of each example's group [N], in order of appearance, and their names; None where none are wanted.
 
-    Equal names in two files are one group.
+    Equal names in two files are one group. Groups that came with data in Python are wanted too.
     """
-    if wanted.group is None or not wanted.require_labels:
-        return None
-    numbers: dict[str | None, int] = {}
+    if not wanted.require_labels or (wanted.group is None and all(part.groups is None for part in parts)):
+        return None, ()
+    numbers: dict[str, int] = {}
     found: list[int] = []
     for part in parts:
         if part.groups is None:
@@ -73,11 +90,35 @@ def groups_of(parts: Sequence[Examples], wanted: Wanted) -> NDArray[np.int64] | 
                 f"groups are a column of a table or an array of a .npz file, but {part.origin} has none called "
                 f"{wanted.group!r}; write the data as a table, or leave the option out"
             )
-        names = [label_name(cell) for cell in part.groups]
-        if None in names:
-            raise DataError(
-                f"every example must have a group, but example {names.index(None) + 1} of {part.origin} has none in "
-                f"{wanted.group!r}; add it, or leave the example out"
-            )
-        found += [numbers.setdefault(name, len(numbers)) for name in names]
-    return np.array(found, dtype=np.int64)
+        for number, name in enumerate(map(label_name, part.groups), start=1):
+            if name is None:
+                where = "" if wanted.group is None else f" in {wanted.group!r}"
+                raise DataError(
+                    f"every example must have a group, but example {number} of {part.origin} has none{where}; add it, "
+                    "or leave the example out"
+                )
+            found.append(numbers.setdefault(name, len(numbers)))
+    return np.array(found, dtype=np.int64), tuple(numbers)
+
+
+def _names(data: Grouped) -> set[str]:
+    """The groups that it has sequences of."""
+    return set() if data.groups is None else {data.group_names[place] for place in np.unique(data.groups).tolist()}
+
+
+def check_apart(training: Grouped, held: Grouped, held_name: str) -> None:
+    """Refuse a held-out part of its own that holds the training data itself, or shares a group with it.
+
+    Raises:
+        DataError: it does.
+    """
+    if held.fingerprint == training.fingerprint:
+        raise DataError(
+            f"validation must be on other data than the training, but {held_name} holds the same; name another file, "
+            "or a fraction to hold out"
+        )
+    if shared := sorted(_names(training) & _names(held)):
+        raise DataError(
+            f"no group may be on both sides, but {len(shared)} of {held_name} are in the training data too, such as "
+            f"{shared[0]!r}; take them out of one, or leave the groups out"
+        )

@@ -11,7 +11,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unspool.data.classes import classes_of, ordered, places_of
-from unspool.data.examples import Examples, as_numbers, channels_of, fingerprint, is_text, label_name, laid_flat
+from unspool.data.examples import (
+    LARGEST,
+    Examples,
+    Numbers,
+    as_numbers,
+    channels_of,
+    fingerprint,
+    is_text,
+    label_name,
+    laid_flat,
+    names_of,
+    narrowed,
+)
 from unspool.data.files import read_path
 from unspool.data.groups import check_fraction, groups_of, held_groups
 from unspool.data.memory import read_memory
@@ -20,18 +32,21 @@ from unspool.data.sources import Text
 from unspool.data.tables import Wanted
 from unspool.errors import DataError
 
-Sequences: TypeAlias = list[str] | list[NDArray[np.float32]]
+Sequences: TypeAlias = list[str] | list[Numbers]
 Number = TypeVar("Number", np.int64, np.float64)
 
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """N sequences, each of one class or with one number: text as strings, numbers as float32 [T, C].
+    """N sequences, each of one class or with one number: text as strings, numbers as arrays [T, C].
+
+    Arrays are float32 where that is exact to 1e-6 of each channel's spread, float64 otherwise.
 
     `labels` [N] are places in `classes`, or None where the data has no labels; `targets` [N] are the numbers, where
-    those were asked for. `groups` [N] are numbers from 0, None without a column of groups. `channels` [C] are the
-    columns that a table's numbers came from. `fingerprint` is the SHA-256 of sequences, labels and targets, the same
-    for the same examples in any format.
+    those were asked for. `groups` [N] are numbers from 0, None without a column of groups, `group_names` what they
+    are called. `channels` [C] are the columns that a table's numbers came from, `names` [N] what the sequences are
+    called: by their key or file; None where nothing names them. `fingerprint` is the SHA-256 of sequences, labels and
+    targets, the same for the same examples in any format.
     """
 
     sequences: Sequences
@@ -42,6 +57,8 @@ class Labelled:
     targets: NDArray[np.float64] | None = None
     groups: NDArray[np.int64] | None = None
     channels: tuple[str, ...] | None = None
+    names: tuple[str, ...] | None = None
+    group_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -53,10 +70,10 @@ class Labelled:
         return cast(list[str], self.sequences)
 
     @property
-    def arrays(self) -> list[NDArray[np.float32]]:
+    def arrays(self) -> list[Numbers]:
         """The sequences of kind "numeric", [T, C] each."""
         assert self.kind == "numeric"
-        return cast(list[NDArray[np.float32]], self.sequences)
+        return cast(list[Numbers], self.sequences)
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -74,6 +91,7 @@ class Labelled:
                 labels=_at(places, self.labels),
                 targets=_at(places, self.targets),
                 groups=_at(places, self.groups),
+                names=None if self.names is None else tuple(self.names[place] for place in places.tolist()),
             )
         )
 
@@ -133,7 +151,7 @@ def labelled_of(
         raise DataError("data must hold at least one example, but none came; name a file with rows, or add some")
     sequences, kind = _sequences(parts)
     if flatten and kind == "numeric":
-        sequences = [array.reshape(-1, 1) for array in cast(list[NDArray[np.float32]], sequences)]
+        sequences = [array.reshape(-1, 1) for array in cast(list[Numbers], sequences)]
     names = _label_names(parts, wanted.require_labels)
     labels, targets = None, None
     if names is not None and numeric_target:
@@ -142,8 +160,12 @@ def labelled_of(
         if classes is None:
             classes = classes_of(names, _origin(parts)) if wanted.require_labels else ordered(set(names))
         labels = places_of(names, classes)
-    found = Labelled(sequences, labels, tuple(classes or ()), kind, "", targets, groups_of(parts, wanted))
-    return _labelled(replace(found, channels=None if flatten else channels_of(parts)))
+    groups, group_names = groups_of(parts, wanted)
+    channels = None if flatten else channels_of(parts)
+    known = tuple(classes or ())
+    return _labelled(
+        Labelled(sequences, labels, known, kind, "", targets, groups, channels, names_of(parts), group_names)
+    )
 
 
 def split(labelled: Labelled, fraction: float, seed: int = 0) -> tuple[Labelled, Labelled]:
@@ -184,7 +206,7 @@ def _is_path(item: object) -> bool:
 
 def _sequences(parts: Iterable[Examples]) -> tuple[Sequences, str]:
     texts: list[str] = []
-    arrays: list[NDArray[np.float32]] = []
+    arrays: list[Numbers] = []
     channels: int | None = None
     for part in parts:
         if is_text(part):
@@ -197,7 +219,7 @@ def _sequences(parts: Iterable[Examples]) -> tuple[Sequences, str]:
             f"sequences must be all text or all numbers, but {len(texts)} texts and {len(arrays)} arrays "
             "came; read them apart"
         )
-    return (texts, "text") if texts else (arrays, "numeric")
+    return (texts, "text") if texts else (narrowed(arrays), "numeric")
 
 
 def _label_names(parts: Iterable[Examples], required: bool) -> list[str] | None:
@@ -228,9 +250,10 @@ def _numbers(names: list[str], parts: Sequence[Examples]) -> NDArray[np.float64]
             numbers[place] = float(name)
         except ValueError:
             numbers[place] = np.nan
-        if not np.isfinite(numbers[place]):
+        if not abs(numbers[place]) <= LARGEST:
             raise DataError(
-                f"every target must be a finite number, but example {place + 1} of {_origin(parts)} has {name!r}; mend "
+                f"every target must be a finite number of at most {LARGEST:.1e} in size, but "
+                f"example {place + 1} of {_origin(parts)} has {name!r}; mend "
                 "it, or train a classifier where labels are classes"
             )
     return numbers

@@ -21,11 +21,12 @@ TOKEN_NAMES: Final = ("token", "word", "text")
 
 
 class _Steps(NamedTuple):
-    """Sequences [N], the rows of the table that each is made of, and the names of its channels (None = tokens)."""
+    """Sequences [N], the rows of the table that each is made of, its channels (None = tokens), and its keys [N]."""
 
     sequences: list[Any]
     rows: list[NDArray[np.int64]]
     channels: tuple[str, ...] | None
+    keys: tuple[str, ...] | None
 
 
 def read_long(source: Any, wanted: Wanted, origin: str | None = None) -> Examples:
@@ -39,7 +40,9 @@ def read_long(source: Any, wanted: Wanted, origin: str | None = None) -> Example
     names = [name for name in frame.columns if name not in (wanted.channels or ())]
     wanted = wanted._replace(key=named(names, wanted.key, origin))
     group = named(names, wanted.group, origin, wanted.require_labels)
-    label = named(names, wanted.label, origin, wanted.require_labels) or known(names, LABEL_NAMES, wanted.key)
+    label = named(names, wanted.label, origin, wanted.require_labels)
+    if wanted.label is None:  # where one was named, a channel may be called y
+        label = known(names, LABEL_NAMES, wanted.key)
     if label is None and wanted.require_labels:
         raise DataError(
             f"a table must have a column of labels, but which one it is in {origin} cannot be guessed from its columns "
@@ -48,7 +51,7 @@ def read_long(source: Any, wanted: Wanted, origin: str | None = None) -> Example
     steps = _steps(frame.drop(columns=[name for name in {label, group} if name is not None]), origin, wanted)
     labels = None if label is None else _parted(_names(frame[label]), steps.rows)
     groups = None if group is None else _constant(_parted(_names(frame[group]), steps.rows), "group", origin)
-    return Examples(steps.sequences, labels, origin, groups, steps.channels)
+    return Examples(steps.sequences, labels, origin, groups, steps.channels, steps.keys)
 
 
 def read_long_whole(source: Any, wanted: Wanted) -> Examples:
@@ -70,12 +73,14 @@ def _steps(frame: DataFrame, origin: str, wanted: Wanted) -> _Steps:
     if text is None:
         rows = choose_rows(frame, origin, None, wanted.channels, wanted.key)
         order = [_in_time(places, rows.stamps) for places in rows.series.values()]
-        return _Steps([rows.values[places].astype(np.float32) for places in order], order, rows.names)
+        keys = None if wanted.key is None else tuple(rows.series)
+        return _Steps([rows.values[places] for places in order], order, rows.names, keys)
     tokens = ["" if missing else str(cell) for cell, missing in _cells(frame[text])]
     frame = frame.assign(**{text: np.arange(len(frame))})  # a number stands for each token
     rows = choose_rows(frame, origin, None, [text], wanted.key)
     order = [_in_time(places, rows.stamps) for places in rows.series.values()]
-    return _Steps([[tokens[place] for place in places.tolist()] for places in order], order, None)
+    keys = None if wanted.key is None else tuple(rows.series)
+    return _Steps([[tokens[place] for place in places.tolist()] for places in order], order, None, keys)
 
 
 def _tokens(frame: DataFrame, key: str | None) -> str | None:

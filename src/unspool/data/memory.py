@@ -17,7 +17,10 @@ ORIGIN = "the given data"
 
 
 def read_memory(data: object, wanted: Wanted) -> Examples:
-    """Examples of a DataFrame, dict of columns, (X, y), (X, None), list of (sequence, label), or X alone."""
+    """Examples of a DataFrame, dict of columns, (X, y), (X, None), list of (sequence, label), or X alone.
+
+    Where labels are required, a third of a tuple, (X, y, groups), is one group for each sequence.
+    """
     if wanted.key is not None and (is_frame(data) or isinstance(data, Mapping)):
         return read_long_whole(data, wanted)
     if is_frame(data):
@@ -26,6 +29,8 @@ def read_memory(data: object, wanted: Wanted) -> Examples:
         return read_columns({str(name): list(column) for name, column in data.items()}, ORIGIN, wanted)
     if isinstance(data, tuple) and len(data) == 2:
         return _together(data[0], data[1])
+    if isinstance(data, tuple) and len(data) == 3 and wanted.require_labels:
+        return _grouped(_together(data[0], data[1]), _items(data[2]))
     items = _items(data)
     if items and all(isinstance(item, tuple) and len(item) == 2 for item in items):
         return _together([item[0] for item in items], [item[1] for item in items])
@@ -49,6 +54,15 @@ def _together(sequences: Any, labels: Any) -> Examples:
             "pass as many of one as of the other"
         )
     return Examples(found, names, ORIGIN)
+
+
+def _grouped(examples: Examples, groups: list[Any]) -> Examples:
+    if len(groups) != len(examples.sequences):
+        raise DataError(
+            f"every sequence must have one group, but {len(examples.sequences)} sequences and {len(groups)} groups "
+            "came; pass as many of one as of the other"
+        )
+    return examples._replace(groups=groups)
 
 
 def _items(data: Any) -> list[Any]:

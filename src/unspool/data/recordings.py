@@ -24,10 +24,13 @@ def read_recordings(folder: Path, wanted: Wanted) -> list[Examples]:
     """
     places = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     folders = [path for path in places if path.is_dir()]
-    found = [(file, place.name) for place in folders for file in expand([place]) if isinstance(file, Path)]
+    found: list[tuple[Path, str | None]] = [
+        (file, place.name) for place in folders for file in expand([place]) if isinstance(file, Path)
+    ]
     if not folders and not wanted.require_labels:
-        return [_read(file, wanted, None) for file in places if ending(file) in RECORDINGS]
-    return [_read(file, wanted, label) for file, label in found if ending(file) in RECORDINGS]
+        found = [(file, None) for file in places]
+    chosen = [(file, label) for file, label in found if ending(file) in RECORDINGS]
+    return [_read(file, wanted, label)._replace(names=(str(file.relative_to(folder)),)) for file, label in chosen]
 
 
 def _read(file: Path, wanted: Wanted, label: str | None) -> Examples:

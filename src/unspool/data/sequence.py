@@ -140,11 +140,12 @@ class Buckets:
 class Standardiser:
     """Scales each channel to mean 0 and standard deviation 1: z = (x - mean) / std, with mean and std [C].
 
-    A channel that never changes keeps its scale (std = 1).
+    A channel that never changes keeps its scale (std = 1); a fitted scaling says in `constant` [C] which do.
     """
 
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
+    constant: NDArray[np.bool_] | None = None
 
     @classmethod
     def fit(cls, sequences: Sequence[NDArray[np.floating[Any]]]) -> Standardiser:
@@ -155,8 +156,9 @@ class Standardiser:
         mean = _total(sequence for sequence in sequences) / steps
         variance = _total((sequence - mean) ** 2 for sequence in sequences) / steps
         # rounding alone gives a constant channel a tiny variance
-        constant = variance <= (1e-7 * np.abs(mean)) ** 2
-        return cls(mean, np.where(constant, 1.0, np.sqrt(variance)))
+        rounding = 1e-12 if any(sequence.dtype == np.float64 for sequence in sequences) else 1e-7
+        constant = variance <= (rounding * np.abs(mean)) ** 2
+        return cls(mean, np.where(constant, 1.0, np.sqrt(variance)), constant)
 
     @property
     def channels(self) -> int:

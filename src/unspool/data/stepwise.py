@@ -10,25 +10,36 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unspool.data.aligned import read_aligned
-from unspool.data.classes import UNSCORED, classes_of, ordered, places_of
-from unspool.data.examples import Examples, as_frames, channels_of, fingerprint, label_name
+from unspool.data.classes import UNSCORED, check_recurring, classes_of, ordered, places_of
+from unspool.data.examples import (
+    Examples,
+    Numbers,
+    as_frames,
+    channels_of,
+    fingerprint,
+    label_name,
+    names_of,
+    narrowed,
+)
 from unspool.data.groups import check_fraction, groups_of, held_groups
 from unspool.data.shuffle import permutation
 from unspool.data.tables import Wanted
 from unspool.errors import DataError
 
-Steps: TypeAlias = list[NDArray[np.float32]] | list[list[str]] | list[str]
+Steps: TypeAlias = list[Numbers] | list[list[str]] | list[str]
 
 
 @dataclass(frozen=True, eq=False)
 class Stepwise:
     """N sequences with a class at every step.
 
-    Kind "numeric": float32 [T, ...], a step being channels [C] or a picture [H, W]; "tokens": lists of T strings;
-    "text": strings of T characters. `labels` are places in `classes`, [T] for each sequence, UNSCORED (-1) where a
-    step has none; None where the data has no labels at all. `groups` [N] are numbers from 0, None without a column
-    of groups. `channels` [C] are the columns that a table's numbers came from. `fingerprint` is the SHA-256 of
-    sequences and labels, the same for the same ones in any format.
+    Kind "numeric": arrays [T, ...], a step being channels [C] or a picture [H, W], float32 where that is exact to
+    1e-6 of each channel's spread, else float64; "tokens": lists of T strings; "text": strings of T characters.
+    `labels` are places in `classes`, [T] for each sequence, UNSCORED (-1) where a step has none; None where the data
+    has no labels at all. `groups` [N] are numbers from 0, None without a column of groups, `group_names` what they
+    are called. `channels` [C] are the columns that a table's numbers came from, `names` [N] what the sequences are
+    called: by their key or file; None where nothing names them. `fingerprint` is the SHA-256 of sequences and labels,
+    the same for the same ones in any format.
     """
 
     sequences: Steps
@@ -38,15 +49,17 @@ class Stepwise:
     fingerprint: str
     groups: NDArray[np.int64] | None = None
     channels: tuple[str, ...] | None = None
+    names: tuple[str, ...] | None = None
+    group_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.sequences)
 
     @property
-    def arrays(self) -> list[NDArray[np.float32]]:
+    def arrays(self) -> list[Numbers]:
         """The sequences of kind "numeric", [T, ...] each."""
         assert self.kind == "numeric"
-        return cast(list[NDArray[np.float32]], self.sequences)
+        return cast(list[Numbers], self.sequences)
 
     @property
     def symbols(self) -> Sequence[Sequence[str]]:
@@ -65,7 +78,8 @@ class Stepwise:
         sequences = cast(Steps, [self.sequences[place] for place in places.tolist()])
         labels = None if self.labels is None else [self.labels[place] for place in places.tolist()]
         groups = None if self.groups is None else self.groups[places]
-        return _stepwise(replace(self, sequences=sequences, labels=labels, groups=groups))
+        names = None if self.names is None else tuple(self.names[place] for place in places.tolist())
+        return _stepwise(replace(self, sequences=sequences, labels=labels, groups=groups, names=names))
 
 
 def read_stepwise(
@@ -107,15 +121,21 @@ def read_stepwise(
             origin = parts[0].origin if len(parts) == 1 else "the data"
             named = [name for name in flat if name is not None]
             classes = classes_of(named, origin, "labelled steps") if require_labels else ordered(set(named))
+            if require_labels and label_column is None:
+                check_recurring(named, origin)
         labels = np.split(places_of(flat, classes), np.cumsum([len(row) for row in rows])[:-1])
-    found = Stepwise(sequences, labels, tuple(classes or ()), kind, "", groups_of(parts, wanted), channels_of(parts))
-    return _stepwise(found)
+    groups, group_names = groups_of(parts, wanted)
+    known = tuple(classes or ())
+    return _stepwise(
+        Stepwise(sequences, labels, known, kind, "", groups, channels_of(parts), names_of(parts), group_names)
+    )
 
 
 def split(stepwise: Stepwise, fraction: float, seed: int = 0) -> tuple[Stepwise, Stepwise]:
     """Hold out a fraction of the sequences, or of the groups: (the rest, the held out), each in the order of the data.
 
-    No group is divided; the groups held out have about that fraction of each class's steps.
+    No group is divided; the groups held out have about that fraction of each class's steps. Every class stays in the
+    rest.
     """
     check_fraction(fraction)
     if stepwise.groups is not None:
@@ -126,9 +146,28 @@ def split(stepwise: Stepwise, fraction: float, seed: int = 0) -> tuple[Stepwise,
             raise DataError(
                 "a split needs two sequences or more, but 1 came; add sequences, or name a file for validation"
             )
-        held = np.zeros(count, dtype=np.bool_)
-        held[permutation(count, seed, 0)[: min(max(int(fraction * count + 0.5), 1), count - 1)]] = True
+        wanted = min(max(int(fraction * count + 0.5), 1), count - 1)
+        held = _held_sequences(_counts(stepwise) > 0, wanted, seed)
     return stepwise.select(np.flatnonzero(~held)), stepwise.select(np.flatnonzero(held))
+
+
+def _held_sequences(has: NDArray[np.bool_], wanted: int, seed: int) -> NDArray[np.bool_]:
+    """Which sequences [N] to hold out: the first of an order drawn from the seed whose classes others have too.
+
+    `has` [N, classes] says which sequence has which class.
+    """
+    held, left = np.zeros(len(has), dtype=np.bool_), has.sum(axis=0)
+    for place in permutation(len(has), seed, 0).tolist():
+        if (left[has[place]] > 1).all():
+            held[place], left = True, left - has[place]
+            if held.sum() == wanted:
+                break
+    if not held.any():
+        raise DataError(
+            f"a split needs a sequence whose classes others have too, but each of {len(has)} sequences has a class of "
+            "its own; add sequences, or name a file for validation"
+        )
+    return held
 
 
 def _counts(stepwise: Stepwise) -> NDArray[np.float64]:
@@ -150,10 +189,10 @@ def _sequences(parts: Sequence[Examples]) -> tuple[Steps, str]:
         )
     kind = met.pop() if met else "numeric"
     if kind == "numeric":
-        arrays: list[NDArray[np.float32]] = []
+        arrays: list[Numbers] = []
         for part in parts:
             arrays += as_frames(part, arrays[-1].shape[1:] if arrays else None)
-        return arrays, kind
+        return narrowed(arrays), kind
     whole = [sequence for part in parts for sequence in part.sequences]
     if kind == "text":
         return [str(sequence) for sequence in whole], kind

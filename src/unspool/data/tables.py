@@ -120,11 +120,13 @@ def choose_columns(columns: Sequence[str], origin: str, wanted: Wanted) -> tuple
     of two columns the other one is the other one.
     """
     text = named(columns, wanted.text, origin) or known(columns, TEXT_NAMES, wanted.label)
-    label = named(columns, wanted.label, origin, wanted.require_labels) or known(columns, LABEL_NAMES, text)
+    label = named(columns, wanted.label, origin, wanted.require_labels)
+    if wanted.label is None:  # where one was named, another column may be called y
+        label = known(columns, LABEL_NAMES, text)
     if len(columns) == 2:
         if text is None:
             text = columns[0] if label is None else _other(columns, label)
-        if label is None:
+        if label is None and wanted.label is None:
             label = _other(columns, text)
     if text is None or (label is None and wanted.require_labels):
         missing, flag = ("text", wanted.flags[0]) if text is None else ("label", wanted.flags[1])

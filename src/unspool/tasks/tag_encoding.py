@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unspool.data.augment import Augmentation, channel_dropout, dropped, jitter, scale
+from unspool.data.examples import LARGEST
+from unspool.data.examples import Numbers as Values
 from unspool.data.sequence import Standardiser
 from unspool.data.stepwise import Stepwise
 from unspool.errors import DataError
@@ -37,6 +39,7 @@ class Encoding(ABC):
     noun: str  # what a sequence is made of, for sentences
     pictures: bool = False
     columns: tuple[str, ...] | None = None  # of a table, where channels came from one
+    constant: tuple[str, ...] = ()  # channels that never change in the training part, by name or by number from 1
 
     @abstractmethod
     def check(self, data: Stepwise) -> None:
@@ -150,10 +153,16 @@ class Numbers(Encoding):
         frame = training.arrays[0].shape[1:]
         pictures = len(frame) == 2
         scaling = Standardiser.fit([a.reshape(-1, 1) if pictures else a for a in training.arrays])
-        return cls(scaling, frame, training.channels)
+        found = cls(scaling, frame, training.channels)
+        names = training.channels or [f"number {place + 1}" for place in range(scaling.channels)]
+        assert scaling.constant is not None
+        found.constant = tuple(name for name, still in zip(names, scaling.constant, strict=True) if still)
+        return found
 
     def check(self, data: Stepwise) -> None:
         shape = data.arrays[0].shape[1:] if data.kind == "numeric" else None
+        if shape is not None and not data.lengths.any():
+            return  # without a step there is nothing of another shape
         if shape != self.frame:
             came = f"{data.kind} data" if shape is None else f"steps of shape {list(shape)}"
             raise DataError(f"this model reads {self.noun}, got {came}; give it what it was trained on")
@@ -169,15 +178,15 @@ class Numbers(Encoding):
 
     def row(self, cells: Sequence[str]) -> NDArray[np.float32]:
         try:
-            numbers = np.array([float(cell) for cell in cells], np.float32)
+            numbers = np.array([float(cell) for cell in cells])
         except ValueError:
-            numbers = np.full(self.width, np.nan, np.float32)
-        if len(numbers) != self.width or not np.isfinite(numbers).all():
+            numbers = np.full(self.width, np.nan)
+        if len(numbers) != self.width or not (np.abs(numbers) <= LARGEST).all():
             came = ",".join(cells)
             raise DataError(f"a row must hold {self.width} finite numbers, got {came[:60]!r}; mend it or leave it out")
         return self._scaled(numbers)
 
-    def _scaled(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _scaled(self, values: Values) -> NDArray[np.float32]:
         """Steps [..., I] on the scale of the network."""
         return self.scaling.apply(values[..., None])[..., 0] if self.pictures else self.scaling.apply(values)
 

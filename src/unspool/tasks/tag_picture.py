@@ -1,13 +1,15 @@
-"""A picture of labels over time: the probability of every class at every step, and the label that was chosen."""
+"""A picture of labels over time: the sequence, the probability of every class at every step, and the labels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unspool.data.classes import UNSCORED
+from unspool.data.stepwise import Stepwise
 from unspool.figure import new_figure
 
 if TYPE_CHECKING:
@@ -15,30 +17,88 @@ if TYPE_CHECKING:
 
 SEQUENCES = 8  # that one picture has room for
 READABLE = 120  # symbols that can be written side by side
+LINES = 8  # channels that can be told apart as lines; more become rows of a heat map
 
 
-def draw_tags(
-    probabilities: Sequence[NDArray[np.float64]], classes: Sequence[str], symbols: Sequence[Sequence[str]] | None
-) -> Figure:
-    """Draw a strip [K, T] for each of the first sequences, a dot on the chosen label; symbols stand below where read.
+def draw_tags(probabilities: Sequence[NDArray[np.float64]], classes: Sequence[str], data: Stepwise) -> Figure:
+    """Draw a strip [K, T] for each of the first sequences, a dot on the chosen label and a ring on the true one.
+
+    Numbers stand above their strip, as lines, rows of a heat map or pictures; symbols below it where they can be read.
 
     Raises:
         MissingExtra: matplotlib is not installed.
     """
-    shown = probabilities[:SEQUENCES]
-    figure = new_figure(12, len(shown) * (1.1 + 0.2 * len(classes)))
-    for number, (axes, strip) in enumerate(zip(figure.subplots(len(shown), squeeze=False)[:, 0], shown, strict=True)):
-        steps = range(len(strip))
-        if not len(strip):
-            continue
-        image = axes.imshow(strip.T, aspect="auto", interpolation="nearest", cmap="Blues", vmin=0, vmax=1)
-        axes.plot(steps, strip.argmax(1), ".", color="C3", markersize=3 if len(strip) > READABLE else 5)
-        axes.set_yticks(range(len(classes)), classes, fontsize=8)
-        axes.set_ylabel(f"sequence {number + 1}", fontsize=8)
-        if symbols is not None and len(strip) <= READABLE:
-            axes.set_xticks(
-                steps, symbols[number], fontsize=7, rotation=90 if max(map(len, symbols[number])) > 1 else 0
-            )
-        figure.colorbar(image, ax=axes, label="probability")
-    axes.set_xlabel("step, dots on the chosen labels")
+    shown = [strip if len(strip) else np.full((1, len(classes)), np.nan) for strip in probabilities[:SEQUENCES]]
+    parts = 2 if data.kind == "numeric" else 1  # of each sequence: its signal and its strip
+    heights = [1.3, 0.7 + 0.2 * len(classes)][-parts:] * len(shown)
+    figure = new_figure(12, sum(heights) + 0.6)
+    axes = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for number, strip in enumerate(shown):
+        *above, below = axes[parts * number : parts * (number + 1)]
+        image = _draw_strip(below, strip, classes, _truth(data, number, classes))
+        if above:
+            below.sharex(above[0])
+            _draw_signal(above[0], data.arrays[number], data.channels)
+        elif len(data.symbols[number]) <= READABLE:
+            symbols = data.symbols[number]
+            turn = 90 if max(map(len, symbols), default=0) > 1 else 0
+            below.set_xticks(range(len(symbols)), list(symbols), fontsize=7, rotation=turn)
+        title = f"sequence {number + 1}" if data.names is None else data.names[number]
+        (above or [below])[0].set_title(title, fontsize=8, loc="left")
+    axes[-1].set_xlabel("step")
+    handles, names = axes[parts - 1].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper right", ncols=len(names), fontsize=8, frameon=False)
+    figure.colorbar(image, ax=list(axes), label="probability", aspect=40)
     return figure
+
+
+def _draw_strip(
+    axes: Any, strip: NDArray[np.float64], classes: Sequence[str], truth: NDArray[np.float64] | None
+) -> Any:
+    """Draw probabilities [T, K] and labels [T]; return the image that the colour bar is for."""
+    from matplotlib.ticker import MaxNLocator
+
+    image = axes.imshow(strip.T, aspect="auto", interpolation="nearest", cmap="Blues", vmin=0, vmax=1)
+    size = 3 if len(strip) > READABLE else 5
+    chosen = np.where(np.isnan(strip).any(1), np.nan, strip.argmax(1))
+    axes.plot(range(len(strip)), chosen, ".", color="C3", markersize=size, label="chosen label")
+    if truth is not None and len(truth):
+        ring = {"markerfacecolor": "none", "markeredgecolor": "k", "markeredgewidth": 0.6, "markersize": size + 1}
+        axes.plot(range(len(truth)), truth, "o", label="true label", **ring)
+    axes.set_yticks(range(len(classes)), classes, fontsize=8)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return image
+
+
+def _truth(data: Stepwise, number: int, classes: Sequence[str]) -> NDArray[np.float64] | None:
+    """The true labels [T] of a sequence as places in `classes`, NaN where there is none among them."""
+    if data.labels is None:
+        return None
+    place = {name: float(own) for own, name in enumerate(classes)}
+    places = np.array([place.get(name, np.nan) for name in data.classes] + [np.nan])  # the last is UNSCORED
+    assert UNSCORED == -1
+    return places[data.labels[number]]
+
+
+def _draw_signal(axes: Any, values: NDArray[Any], channels: Sequence[str] | None) -> None:
+    """Draw channels [T, C] as lines or as rows of a heat map, pictures [T, H, W] one after the other."""
+    axes.tick_params(labelbottom=False, labelsize=7)
+    if not len(values):
+        return
+    sides = (-0.5, len(values) - 0.5)
+    if values.ndim == 3:
+        film = np.moveaxis(values, 0, 1).reshape(values.shape[1], -1)  # [H, T * W]
+        axes.imshow(film, aspect="auto", cmap="gray", extent=(*sides, 0, 1))
+        axes.set_yticks([])
+    elif values.shape[1] > LINES:
+        spread = values.std(0)
+        scaled = (values - values.mean(0)) / np.where(spread > 0, spread, 1)
+        axes.imshow(scaled.T, aspect="auto", interpolation="nearest", cmap="coolwarm", vmin=-3, vmax=3)
+        axes.set_ylabel("channel, scaled", fontsize=7)
+    else:
+        names = channels or [f"channel {number + 1}" for number in range(values.shape[1])]
+        for channel, name in zip(values.T, names, strict=True):
+            axes.plot(range(len(values)), channel, linewidth=1, label=name)
+        if values.shape[1] > 1:
+            axes.legend(loc="upper right", fontsize=6, ncols=4)
+    axes.set_xlim(*sides)

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from unspool.data.builtin import builtin_stepwise
 from unspool.data.classes import UNSCORED
+from unspool.data.groups import check_apart
 from unspool.data.memory import is_frame
 from unspool.data.sequence import Buckets, mask
 from unspool.data.sources import Text
@@ -26,7 +27,7 @@ from unspool.spec import replace
 from unspool.tasks.batches import Gathered
 from unspool.tasks.confusion import draw_confusion
 from unspool.tasks.dependent import check_dependent
-from unspool.tasks.holdout import fraction_of, located
+from unspool.tasks.holdout import fraction_of, listed, located, paths_of
 from unspool.tasks.specimens import side_by_side, spread
 from unspool.tasks.tag_batches import Batch, batch_of, cut
 from unspool.tasks.tag_encoding import Encoding, Symbols, encoding_from_dict, encoding_of
@@ -81,6 +82,7 @@ class Tagger(Task):
         fraction = fraction_of(options.validation)
         if fraction is None:
             training, held = whole, _read(options, [options.validation], whole.classes, whole.channels)
+            _check_apart(options, data, training, held)
             told = f"validation on {Path(options.validation).name}"
         else:
             training, held = split(whole, fraction, options.seed)
@@ -197,8 +199,13 @@ class Tagger(Task):
         given = _read(self.options, data, self.classes, self.encoding.columns)
         self.encoding.check(given)
         fraction, told = fraction_of(self.options.validation), "the whole of the given data"
-        if given.fingerprint == self.fingerprint and fraction is not None:
-            (_, given), told = split(given, fraction, self.options.seed), self.split
+        known = [self.fingerprint[: len(given.fingerprint)], self.fingerprint[len(given.fingerprint) :]]
+        if given.fingerprint == known[0]:
+            told = "the training data itself"
+            if fraction is not None:
+                (_, given), told = split(given, fraction, self.options.seed), self.split
+        elif given.fingerprint == known[1]:
+            told = f"{self.split}, watched during training"
         return {**self._measure(given), "classes": list(self.classes), "split": told}
 
     def predict(self, data: Any) -> list[Tagging]:
@@ -209,23 +216,31 @@ class Tagger(Task):
         return self._predict(self._given((list(data), None) if listed else data))
 
     def answers(self, data: Any) -> list[dict[str, Any]]:
-        """Return labels [T] and probabilities [T, K] of each sequence, and the K classes."""
+        """Return labels [T] and probabilities [T, K] of each sequence, the K classes, and its name, if it has one."""
+        given = self._given(data)
+        names = [{}] * len(given) if given.names is None else [{"sequence": name} for name in given.names]
         return [
-            {"labels": found.labels, "probabilities": found.probabilities.tolist(), "classes": list(self.classes)}
-            for found in self._predict(self._given(data))
+            {
+                **name,
+                "labels": found.labels,
+                "probabilities": found.probabilities.tolist(),
+                "classes": list(self.classes),
+            }
+            for name, found in zip(names, self._predict(given), strict=True)
         ]
 
     def told(self, answer: Mapping[str, Any]) -> str:
-        """Return the labels of a sequence, a space between two of them."""
-        return " ".join(answer["labels"])
+        """Return the labels of a sequence, a space between two of them, behind its name and a tab if it has one."""
+        labels = " ".join(answer["labels"])
+        return f"{answer['sequence']}\t{labels}" if "sequence" in answer else labels
 
     def draw_answers(self, data: Any, path: Path) -> Path:
-        """Draw the probabilities of the classes over time, and the label of each step."""
+        """Draw sequences, the probabilities of the classes over time, and the chosen and the true label of a step."""
         from unspool.tasks.tag_picture import draw_tags
 
         given = self._given(data)
         found = [tagging.probabilities for tagging in self._predict(given)]
-        return save(draw_tags(found, self.classes, given.symbols if given.kind != "numeric" else None), path)
+        return save(draw_tags(found, self.classes, given), path)
 
     def _predict(self, given: Stepwise) -> list[Tagging]:
         return taggings(self._read(given), self.classes)
@@ -276,9 +291,10 @@ class Tagger(Task):
         """Return counts, classes and split."""
         if self.training is None or self.held is None:
             return {"classes": list(self.classes)}
-        lengths = self.training.lengths
+        lengths, constant = self.training.lengths, self.encoding.constant
         return {
             "classes": list(self.classes),
+            **({"constant_channels": constant} if constant else {}),
             "training_sequences": len(lengths),
             "validation_sequences": len(self.held),
             "training_steps": len(_scored(self.training)),
@@ -333,6 +349,15 @@ def _read(
         classes=classes,
         require_labels=require_labels,
     )
+
+
+def _check_apart(options: TaggerOptions, data: Any, training: Stepwise, held: Stepwise) -> None:
+    if options.validation in (paths_of(listed(data)) or []):
+        raise DataError(
+            f"validation must be on other data than the training, but {Path(options.validation).name} is among the "
+            "training files; name another file, or a fraction to hold out"
+        )
+    check_apart(training, held, Path(options.validation).name)
 
 
 def _scored(data: Stepwise) -> NDArray[np.int64]:
