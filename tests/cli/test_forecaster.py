@@ -44,6 +44,22 @@ def test_train_resume_evaluate_predict(capsys: pytest.CaptureFixture[str]) -> No
     assert len(rows) == 200 - 16 and rows[0].keys() == {"time", "value", "score"}
 
 
+def test_a_person_sees_what_it_is_measured_against(capsys: pytest.CaptureFixture[str]) -> None:
+    train = ["train", "forecaster", "load.csv", "--target", "load", *[flag for flag in SMALL if flag != "--quiet"]]
+    assert run([*train, "--steps", "2", "--out", "run"]) == 0
+    told = capsys.readouterr().err
+    assert "--horizon 4  --context 16" in next(line for line in told.splitlines() if line.startswith("network: "))
+    assert "span: 4 steps of 1 hour ahead" in told
+    for data in ([], ["load.csv", "--before", "2024-01-08", "--after", "2024-01-06"]):
+        assert run(["evaluate", "run", *data]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert sum(line.startswith("baseline, ") for line in lines) == 4
+        assert sum(line.startswith("coverage ") for line in lines) == 2  # and the raw one
+        assert any(line.split() == ["windows", "45" if data else "17"] for line in lines)
+    assert run(["evaluate", "run", "--before", "2024-01-08"]) == 2
+    assert "--before divides given data" in capsys.readouterr().err
+
+
 def test_a_resumed_training_is_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     train = ["train", "forecaster", "load.csv", "--target", "load", "--known", "hint", *SMALL]
     assert run([*train, "--steps", "6", "--out", "whole", "--schedule", "step"]) == 0

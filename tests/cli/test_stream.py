@@ -216,6 +216,35 @@ def test_a_signal_while_rows_are_answered(count: int, answer: Answer, monkeypatc
     assert error == f"unspool: stopped {told if count == 1 else 'at once; the states were not saved'}\n"
 
 
+def test_an_error_in_the_middle_saves_what_was_answered(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, _ = table()
+    true = Streams.step
+
+    def broken(self: Streams, *arguments: Any) -> Any:
+        if len(self):
+            raise ValueError("nobody thought of this")
+        return true(self, *arguments)
+
+    monkeypatch.setattr(Streams, "step", broken)
+    monkeypatch.setattr("unspool.cli.stream.ROWS", 20)
+    with pytest.raises(ValueError, match="nobody"):
+        answer(csv_of(rows), "--key", "id", "--state", "states")
+    assert Path("states").exists()
+
+
+def test_a_row_that_a_model_refuses_is_told_with_its_line(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, _ = table()
+    whole = answer(csv_of(rows), "--key", "id")[1].splitlines()
+    true = Streams.step
+
+    def refusing(*arguments: Any) -> Any:
+        return [{"refused": "it is late"} if n == 3 else told for n, told in enumerate(true(*arguments))]
+
+    monkeypatch.setattr(Streams, "step", refusing)
+    status, out, error = answer(csv_of(rows), "--key", "id")
+    assert (status, error) == (1, "unspool: line 5: it is late\n") and out.splitlines() == whole[:3] + whole[4:]
+
+
 def test_more_streams_than_are_kept(answer: Answer) -> None:
     rows, _ = table()
     status, out, error = answer(csv_of(rows), "--key", "id", "--max-streams", "2")

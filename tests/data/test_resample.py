@@ -242,6 +242,23 @@ def test_observed_is_what_lies_within_half_a_step():
     assert found.observed[:, 0].tolist() == [True, True, False, True, True]
 
 
+def test_what_is_held_was_not_observed_later():
+    times = [0, 0.9, 2.6, 4.1, 5.0, 6.4, 6.9]
+    found = resample(times, np.arange(7), 1.0, "previous", antialias=False)
+    assert found.values[:, 0].tolist() == [0, 1, 1, 2, 2, 4, 4]
+    # in (t - 1, t] of each t: 0; 0.9; nothing; 2.6; nothing, as 4.1 is later; 5; nothing
+    assert found.observed[:, 0].tolist() == [True, True, False, True, False, True, False]
+
+
+@pytest.mark.parametrize("step", ["1h", "1 month"])
+def test_on_the_step_all_methods_observe_the_same(step):
+    freq = {"1h": "h", "1 month": "MS"}[step]
+    times = pandas.date_range("2023-12-01", periods=20, freq=freq)[[*range(5), *range(8, 20)]]
+    found = [resample(times, np.arange(17), step, method).observed for method in ("previous", "linear")]
+    np.testing.assert_array_equal(*found)
+    assert found[0].sum() == 17
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_few_values_and_none(method):
     found = resample([1.0, 2, 3], [[np.nan, 7, 1, 1], [np.nan, np.nan, 2, np.nan], [np.nan, np.nan, 4, 3]], 1, method)

@@ -200,6 +200,51 @@ def test_zones_become_utc_and_are_kept(cells, zone):
     assert back == [pandas.Timestamp(cell) for cell in cells]
 
 
+SUMMER = ["2024-03-31T01:00+01:00", "2024-03-31T03:00+02:00", "2024-03-31T04:00+02:00"]
+
+
+def test_offsets_that_change_are_told_and_their_zone_can_be_named():
+    frame = pandas.DataFrame({"time": SUMMER, "load": [1.0, 2.0, 3.0]})
+    plain, named = only(frame), only(frame, zone="Europe/Berlin")
+    assert (plain.zone, plain.mixed_offsets) == ("UTC", True)
+    assert (named.zone, named.mixed_offsets) == ("Europe/Berlin", False)
+    np.testing.assert_array_equal(plain.times, named.times)
+    assert [text[:16] for text in stamp_texts(named.times, named.zone)] == [
+        *("2024-03-31 01:00", "2024-03-31 03:00", "2024-03-31 04:00")
+    ]
+    assert not only(frame[1:]).mixed_offsets and only(frame[1:]).zone == "+02:00"
+    again = only(plain, zone="Europe/Berlin")
+    assert (again.zone, again.mixed_offsets, again.fingerprint) == (named.zone, False, named.fingerprint)
+
+
+def test_times_without_an_offset_are_of_the_named_zone():
+    naive = pandas.DataFrame({"time": ["2024-03-31 01:00", "2024-03-31 03:00", "2024-03-31 04:00"], "load": [1, 2, 3]})
+    found = only(naive, zone="Europe/Berlin")
+    assert found.zone == "Europe/Berlin" and found.times.dtype == "M8[ns]"
+    np.testing.assert_array_equal(found.times, parsed(*SUMMER).times)
+    np.testing.assert_array_equal(only(only(naive), zone="Europe/Berlin").times, found.times)
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "sentence"),
+    [
+        ({"time": ["2024-01-01", "2024-01-02"], "load": [1, 2]}, SpecError, "such as Europe/Berlin"),
+        ({"time": [1.5, 2.5], "load": [1, 2]}, SpecError, "a zone is of dates"),
+        ({"load": [1, 2]}, SpecError, "has no column of them"),
+        (np.zeros(3), SpecError, "time, key and zone"),
+    ],
+)
+def test_zones_that_are_none_or_of_no_stamps(data, error, sentence):
+    with pytest.raises(error, match=sentence):
+        read_series(data, zone="Middle/Earth")
+
+
+@pytest.mark.parametrize("hour", ["2024-03-31 02:30", "2024-10-27 02:30"])
+def test_an_hour_that_clocks_show_twice_or_never(hour):
+    with pytest.raises(DataError, match="clocks of Europe/Berlin show"):
+        read_series({"time": ["2024-01-01 00:00", hour], "load": [1, 2]}, zone="Europe/Berlin")
+
+
 def test_hours_of_a_day_when_clocks_change():
     clock = pandas.date_range("2020-10-25 00:00", periods=5, freq="h", tz="Europe/Berlin")
     series = only(pandas.Series(range(5), index=clock))

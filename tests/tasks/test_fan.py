@@ -69,6 +69,21 @@ def test_only_so_many_panels_are_drawn() -> None:
     assert len(forecast_figure([made()] * 9).axes) == PANELS
 
 
+def test_a_picture_of_some_says_of_how_many() -> None:
+    assert forecast_figure([made()] * 9).get_supxlabel() == "the first 6 of 9 forecasts"
+    assert forecast_figure([made()] * 6).get_supxlabel() == ""
+
+
+def test_values_that_stand_alone_are_dots() -> None:
+    fan = made()
+    fan.past[-30:] = np.nan
+    fan.past[[-20, -1]] = 1.0
+    fan.past[-10:-7] = 2.0
+    dots = [line for line in forecast_figure([fan]).axes[0].lines if line.get_marker() == "."]
+    assert [line.get_ydata().tolist() for line in dots] == [[1, 1]]
+    assert not [line for line in forecast_figure([made()]).axes[0].lines if line.get_marker() == "."]
+
+
 def test_coverage_is_measured(tmp_path: Path) -> None:
     """Half of the truths lie at the median, half beyond all quantiles."""
     truth = np.zeros((4, 3))

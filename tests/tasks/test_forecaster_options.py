@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.tasks.made_series import forecaster, hourly
+from unspool.errors import SpecError
 from unspool.tasks.forecaster_options import ForecasterOptions
 from unspool.training.options import TrainingOptions
 
@@ -55,7 +56,23 @@ def outcome(**options: Any) -> str:
 
 def test_each_has_a_case() -> None:
     own = {field.name for field in fields(ForecasterOptions)} - {field.name for field in fields(TrainingOptions)}
-    assert own == CASES.keys()
+    assert own == CASES.keys() | {"zone"}
+
+
+def test_a_zone_says_what_the_clocks_show() -> None:
+    data = hourly()[["time", "load"]].assign(time=lambda table: table.time.astype(str) + "+01:00")
+    there, here = forecaster(data, zone="Asia/Tokyo"), forecaster(data)
+    assert there.answers(data)[0]["time"][0] == "2024-01-09 16:00:00+09:00"
+    assert here.answers(data)[0]["time"][0] == "2024-01-09 08:00:00+01:00"
+    assert there.parts is not None and here.parts is not None
+    assert abs(there.parts.training.known - here.parts.training.known).max() > 0.1
+    with pytest.raises(SpecError, match="Europe/Berlin"):
+        forecaster(data, zone="Nowhere")
+    assert forecaster(zone="Asia/Tokyo").answers(data)[0]["time"][0] == "2024-01-09 16:00:00+09:00"
+    mixed = data.copy()
+    mixed.loc[100:, "time"] = hourly(201).time[101:].astype(str).to_numpy() + "+02:00"  # clocks are put on
+    assert "--zone" in forecaster(mixed).describe()["zone"]
+    assert "zone" not in forecaster(mixed, zone="Europe/Berlin").describe()
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -120,6 +121,15 @@ def test_what_cannot_stream_says_why() -> None:
         (["2024-01-01", "x"], "numbers"),
         (["2024-01-01", "inf"], "finite"),
         (["yesterday", "1"], "stamp"),
+        (["2016-02-31", "1"], "of a day that there is, got '2016-02-31'"),
+        (["2016-02-31 00:00+01:00", "1"], "stamp"),
+        (["2024-01-01 25:00", "1"], "stamp"),
+        (["1500-01-01", "1"], "between the years 1678 and 2261"),
+        (["2300-01-01", "1"], "between the years 1678 and 2261"),
+        (["7.5", "1"], "stamp"),
+        (["2024-01-01", "1e45"], "finite and within 1e\\+18 deviations"),
+        (["2024-01-01", "1e300"], "finite and within"),
+        (["2024-01-01", "-3e38"], "finite and within"),
     ],
 )
 def test_rows_that_are_none(cells: list[str], message: str) -> None:
@@ -132,4 +142,128 @@ def test_rows_that_are_none(cells: list[str], message: str) -> None:
 def test_a_stamp_with_a_zone_is_read_by_its_own_clock() -> None:
     stepper = shaken(scaling="series").stepper()
     plain, zoned = (stepper.read([f"2024-05-01 06:00{zone}", "10"]) for zone in ("", "+09:00"))
-    np.testing.assert_array_equal(plain, zoned)
+    np.testing.assert_array_equal(plain[:6], zoned[:6])  # value, whether it is missing, the calendar of two rows
+    assert (plain[6:] != zoned[6:]).any()  # but they are of two times
+    streams = Streams(stepper)
+    assert "score" in streams.step(["a"], plain[None])[0]
+    later = stepper.read(["2024-05-01T07:00+00:00", "10"])
+    assert streams.step(["a"], later[None])[0]["score"] is not None
+
+
+@pytest.mark.parametrize(("cell", "told"), [("-1", "counts, 0, 1, 2"), ("2.5", "counts, 0, 1, 2"), ("1e17", "within")])
+def test_counts_are_counts(cell: str, told: str) -> None:
+    data = hourly()[["time", "load"]].round({"load": 0})
+    stepper = forecaster(data, scaling="series", distribution="negative-binomial").stepper()
+    with pytest.raises(DataError, match=told):
+        stepper.read(["2024-01-01", cell])
+    assert np.isfinite(stepper.read(["2024-01-01", "2.0"])).all() and stepper.read(["2024-01-01", ""])[1] == 1
+
+
+def test_a_value_far_away_does_no_lasting_harm() -> None:
+    task, data = shaken(scaling="series"), hourly(80)[["time", "load"]]
+    data.loc[5, "load"] = 1e17
+    streams = Streams(task.stepper())
+    found = [streams.step([""], row[None])[0] for row in rows(task, data)]
+    assert all(np.isfinite([answer["mean"], answer["lower"], answer["upper"]]).all() for answer in found)
+    assert all(bool(leaf.isfinite().all()) for leaf in trees.leaves(streams._state))
+
+
+def gone(task: Forecaster, keep: list[int], count: int = 40) -> tuple[Any, list[dict[str, Any]]]:
+    """A table of which only some rows came, and the answers to them, all in one burst."""
+    data = hourly(count)[["time", "load"]].iloc[keep].reset_index(drop=True)
+    return data, Streams(task.stepper()).step([""] * len(data), np.stack(rows(task, data)))
+
+
+@pytest.mark.parametrize("burst", [1, 7, 100])
+def test_steps_without_a_row_are_missing_values(burst: int) -> None:
+    task = shaken(scaling="series", interpolation="previous")
+    keep = [*range(5), *range(7, 20), *range(32, 40)]
+    data, together = gone(task, keep)
+    given, streams = np.stack(rows(task, data)), Streams(task.stepper())
+    found = [
+        answer
+        for first in range(0, len(keep), burst)
+        for answer in streams.step([""] * len(given[first : first + burst]), given[first : first + burst])
+    ]
+    for left, right in zip(found, together, strict=True):
+        assert left == pytest.approx(right, abs=1e-5)
+    for count in (5, 6, 18, 19, len(keep)):
+        (answer,) = task.answers(data[:count])
+        assert found[count - 1]["mean"] == pytest.approx(answer["mean"][0], abs=1e-5)
+        assert found[count - 1]["upper"] == pytest.approx(answer["upper"][0], abs=1e-5)
+    np.testing.assert_allclose(
+        [answer["score"] for answer in found[1:]], [row["score"] for row in task.surprises(data)], atol=1e-4
+    )
+
+
+def test_what_comes_twice_or_late_is_refused_and_changes_nothing() -> None:
+    task = shaken(scaling="series")
+    _, plain = gone(task, list(range(10)))
+    _, mixed = gone(task, [0, 0, 1, 2, 3, 1, 4, 4, 5, 6, 7, 8, 9])
+    told = [answer["refused"] for answer in mixed if "refused" in answer]
+    assert len(told) == 3 and told[1] == (
+        "rows of a stream must rise in time, one at each step of 1 hour, but one of 2024-01-01 01:00:00 came after "
+        "that of 2024-01-01 03:00:00; sort the rows, and keep one a step"
+    )
+    kept = [answer for answer in mixed if "refused" not in answer]
+    for left, right in zip(kept, plain, strict=True):
+        assert left == pytest.approx(right, abs=1e-5)
+    streams, (row, *_) = Streams(task.stepper()), rows(task, hourly(2)[["time", "load"]])
+    streams.step(["a", "b"], np.stack([row, row]))
+    assert all("refused" in answer for answer in streams.step(["a", "b", "a"], np.stack([row] * 3)))
+
+
+def test_rows_a_little_early_or_late_are_still_one_a_step() -> None:
+    task, data = shaken(scaling="series"), hourly(30)[["time", "load"]]
+    source = np.random.default_rng(0)
+    data.time = data.time + np.concatenate([[0], source.uniform(-0.4, 0.4, 29)]) * np.timedelta64(3600, "s")
+    streams = Streams(task.stepper())
+    assert not [answer for answer in streams.step([""] * 30, np.stack(rows(task, data))) if "refused" in answer]
+
+
+def test_after_a_long_silence_a_stream_begins_anew() -> None:
+    task, count = shaken(scaling="series"), 60
+    context = task.context
+    for pause, anew in ((context, False), (context + 1, True)):
+        keep = [*range(20), *range(20 + pause, count)]
+        _, found = gone(task, keep, count)
+        _, alone = gone(task, list(range(20 + pause, count)), count)
+        assert (found[20]["score"] is None) is anew
+        assert not anew or found[-1] == pytest.approx(alone[-1], abs=1e-5)
+        assert (abs(found[20]["mean"] - alone[0]["mean"]) < 1e-5) is anew
+
+
+def test_a_covariate_that_is_missing_is_held() -> None:
+    data = hourly()
+    task = forecaster(data, target="load", covariates="other", scaling="series", time="time")
+    with torch.no_grad():
+        task.model.output.weight.normal_(std=0.5, generator=torch.Generator().manual_seed(1))
+    part = data[:30].copy()
+    part.loc[[3, 28, 29], "other"] = np.nan
+    found = Streams(task.stepper()).step([""] * 30, np.stack(rows(task, part)))
+    (answer,) = task.answers(part)
+    assert found[-1]["mean"] == pytest.approx(answer["mean"][0], abs=1e-5)
+
+
+def test_the_clock_of_a_stream_is_saved_with_it(tmp_path: Path) -> None:
+    task = shaken(scaling="series")
+    given = np.stack(rows(task, hourly(10)[["time", "load"]]))
+    streams, again = Streams(task.stepper()), Streams(task.stepper())
+    streams.step(["a"] * 5, given[:5])
+    streams.save(tmp_path / "states", "m")
+    again.load(tmp_path / "states", "m")
+    assert "refused" in again.step(["a"], given[4:5])[0] and "refused" not in again.step(["a"], given[5:6])[0]
+
+
+def test_several_columns_come_in_bursts_as_one_by_one() -> None:
+    data = hourly(50)
+    task = forecaster(hourly(), target="load,other", covariates="hint", scaling="series", time="time")
+    given = np.stack(rows(task, data))
+    keys = ["a", "b", "a", "a", "c"] * 10
+    together, alone = Streams(task.stepper()), Streams(task.stepper())
+    left = together.step(keys, given)
+    right = [alone.step([key], row[None])[0] for key, row in zip(keys, given, strict=True)]
+    for one, other in zip(left, right, strict=True):
+        for name in ("mean", "lower", "upper"):
+            assert one[name] == pytest.approx(other[name], abs=1e-5)
+        assert one["score"] == pytest.approx(other["score"], abs=1e-4)

@@ -193,6 +193,14 @@ def test_a_model_is_no_state_file(tmp_path: Path) -> None:
         Streams(Outputs()).load(tmp_path / "model", "m")
 
 
+@pytest.mark.parametrize("content", [b"", b"time,load\n2024-01-01,1\n", b"\x08" * 100])
+def test_any_other_file_is_refused_in_our_own_words(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "states").write_bytes(content)
+    with pytest.raises(CheckpointError, match="is no file of saved streams, or was cut short; name another") as caught:
+        Streams(Outputs()).load(tmp_path / "states", "m")
+    assert "header" not in str(caught.value).lower()
+
+
 def test_a_fingerprint_knows_weights_and_scaling() -> None:
     task = classifier(waves())
     known = model_fingerprint(task)

@@ -136,7 +136,7 @@ def duration(seconds: float) -> str:
 
 def _chosen(options: dict[str, Any]) -> dict[str, Any]:
     sized = ("cell", "hidden_size", "layers", "hidden_sizes", "dropout", "learning_rate", "batch_size", "window")
-    chosen = (*sized, "pooling", "seed")
+    chosen = (*sized, "horizon", "context", "pooling", "seed")
     return {name: options[name] for name in chosen if options.get(name) not in (None, "")}
 
 

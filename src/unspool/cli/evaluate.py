@@ -26,6 +26,7 @@ def evaluate(
     dynamic: bool = False,
     dynamic_rate: float | None = None,
     after: str | None = None,
+    before: str | None = None,
     json: bool = False,
     output: str | None = None,
     picture: str | None = None,
@@ -45,6 +46,8 @@ def evaluate(
         Learning rate of that; implies --dynamic.
     after
         Measure forecasts of what lies at this time or later; what lies before is only read.
+    before
+        Measure forecasts of what lies before this time only.
     json
         Print one JSON object.
     output
@@ -60,23 +63,25 @@ def evaluate(
     machine.apply()
     task = open_model(run, machine.device, unknown)
     _check_figures(task, output)
-    asked = {**_learning(task, run, dynamic, dynamic_rate), **_later(task, run, after, data)}
+    asked = {**_learning(task, run, dynamic, dynamic_rate), **_between(task, run, data, after=after, before=before)}
     began = time.monotonic()
     judged = task if data else with_own_data(run, task)
-    if data:
-        metrics = judged.evaluate(restore_dash(data), **asked)
-    else:
-        metrics = {**judged.metrics(**asked), "split": judged.describe()["split"]}
-    metrics |= asked
+    metrics = _measured(judged, data, asked)
     seconds = time.monotonic() - began
     if output is not None:
         _draw(judged, run, metrics, picture, Path(output))
     if not json:
-        print_table({name: value for name, value in metrics.items() if isinstance(value, int | float | str)})
+        _print(metrics)
         return
     speed = next((metrics[name] for name in COUNTS if name in metrics), 0) / seconds  # reading the data included
     loss = metrics["validation_loss"]
     print_json({"run": run, "task": task.name, "loss": loss, **metrics, "tokens_per_second": speed})
+
+
+def _measured(task: Task, data: tuple[str, ...], asked: Mapping[str, Any]) -> dict[str, Any]:
+    if data or task.name == "forecaster":  # which knows its held-out part, and measures all of it
+        return {**task.evaluate(restore_dash(data) if data else None, **asked), **asked}
+    return {**task.metrics(**asked), "split": task.describe()["split"], **asked}
 
 
 def _check_picture(output: str | None, picture: str | None) -> None:
@@ -107,15 +112,23 @@ def _learning(task: Task, run: str, dynamic: bool, rate: float | None) -> dict[s
     return {"dynamic_rate": RATE if rate is None else rate}
 
 
-def _later(task: Task, run: str, after: str | None, data: tuple[str, ...]) -> dict[str, str]:
-    """The time from which on forecasts are measured."""
-    if after is None:
-        return {}
-    if task.name != "forecaster":
-        raise SpecError(f"--after needs a forecaster, {run} holds a {task.name} model; leave it out")
-    if not data:
-        raise SpecError("--after divides given data, but no DATA came; name the file")
-    return {"after": after}
+def _between(task: Task, run: str, data: tuple[str, ...], **times: str | None) -> dict[str, str]:
+    """The times between which forecasts are measured."""
+    given = {name: time for name, time in times.items() if time is not None}
+    for name in given:
+        if task.name != "forecaster":
+            raise SpecError(f"--{name} needs a forecaster, {run} holds a {task.name} model; leave it out")
+        if not data:
+            raise SpecError(f"--{name} divides given data, but no DATA came; name the file")
+    return given
+
+
+def _print(metrics: Mapping[str, Any]) -> None:
+    """Print all that is one number or word, and the simple answers to the same."""
+    simple = {f"baseline, {name} (mse_scaled)": value for name, value in metrics.get("baselines", {}).items()}
+    print_table({name: value for name, value in metrics.items() if isinstance(value, int | float | str)})
+    if simple:
+        print_table(simple, spaces=False)
 
 
 def _draw(task: Task, run: str, metrics: Mapping[str, Any], picture: str | None, path: Path) -> None:

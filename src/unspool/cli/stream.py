@@ -60,7 +60,7 @@ def stream_rows(task: Task, data: Sequence[str], settings: StreamSettings, json:
                 raise
             told = session.save() or "no state was kept, --state FILE would keep it"
             raise Interrupted(error.number, f"stopped after line {session.line}; {told}") from None
-        except BrokenPipeError:
+        except Exception:  # a reader that left, a table that ends in the middle: what was answered is kept
             session.save()
             raise
         if told := session.save():
@@ -109,6 +109,7 @@ class Session:
         """Answer some lines, and say of each that is bad why."""
         keys: list[str] = []
         inputs: list[NDArray[np.float32]] = []
+        places: list[int] = []
         for raw in lines:
             self.line += 1
             try:
@@ -118,13 +119,17 @@ class Session:
                 row = self._row(text)
                 inputs.append(self.stepper.read(row.cells))
                 keys.append(row.key)
+                places.append(self.line)
             except DataError as error:
                 if self.rows is None:  # nothing can be known of what follows
                     raise DataError(f"line {self.line}: {error}") from error
-                self.bad += 1
-                remark(f"unspool: line {self.line}: {error}")
+                self._refuse(self.line, error)
         if keys:
-            self._answer(keys, inputs)
+            self._answer(keys, inputs, places)
+
+    def _refuse(self, line: int, why: object) -> None:
+        self.bad += 1
+        remark(f"unspool: line {line}: {why}")
 
     def _is_header(self, text: str) -> bool:
         """Learn from the first line, and tell whether it is no row."""
@@ -143,13 +148,18 @@ class Session:
         assert self.rows is not None
         return self.rows.row(text)
 
-    def _answer(self, keys: Sequence[str], inputs: Sequence[NDArray[np.float32]]) -> None:
+    def _answer(self, keys: Sequence[str], inputs: Sequence[NDArray[np.float32]], lines: Sequence[int]) -> None:
         import numpy as np
 
         before = self.streams.forgotten
         answers = self.streams.step(keys, np.stack(inputs))
-        told = [self._told(key, answer) for key, answer in zip(keys, answers, strict=True)]
-        sys.stdout.write("\n".join(told) + "\n")
+        told = []
+        for key, answer, line in zip(keys, answers, lines, strict=True):
+            if "refused" in answer:
+                self._refuse(line, answer["refused"])
+            else:
+                told.append(self._told(key, answer) + "\n")
+        sys.stdout.write("".join(told))
         sys.stdout.flush()
         if self.streams.forgotten and not before:
             remark(
@@ -166,7 +176,7 @@ class Session:
 
     def save(self) -> str:
         """Save the states if they are to be kept, and tell what was done."""
-        if self.file is None:
+        if self.file is None or (self.rows is None and not self.streams):  # nothing came, or nothing could be read
             return ""
         self.streams.save(self.file, self.model)
         return f"streams saved in {self.file}: {len(self.streams)}"

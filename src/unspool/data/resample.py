@@ -36,7 +36,8 @@ _LONGEST_MONTH: Final = np.timedelta64(31, "D").astype("m8[ns]")
 class Resampled:
     """Values on a uniform step: stamps [N], values [N, C] with NaN where nothing is near, and what was observed [N, C].
 
-    `observed` is True where an observation lies within half a step of the stamp, so the value rests on one.
+    `observed` is True where an observation lies within half a step of the stamp, so the value rests on one; of the
+    method "previous", which never looks ahead, where one lies at the stamp or less than a step before it.
     """
 
     times: Times
@@ -92,7 +93,7 @@ def resample(
     for column in range(columns.shape[1]):
         known = ~np.isnan(columns[:, column])
         where, what = x[known], columns[known, column]
-        observed[:, column] = np.searchsorted(where, wanted - 0.5) < np.searchsorted(where, wanted + 0.5)
+        observed[:, column] = _near(where, wanted, method)
         result[:, column] = _between(where, what, np.diff(where) > gap * (1 + SAME), wanted, evaluate)
         if finer == 1:
             _keep(where, what, wanted, result[:, column])
@@ -116,6 +117,16 @@ def at(resampled: Resampled, times: ArrayLike) -> Floats:
         result[:, column] = _between(where, what, np.diff(known) > 1, wanted, _interpolation(resampled.method))
         _keep(where, what, wanted, result[:, column])
     return result
+
+
+def _near(x: Floats, wanted: Floats, method: str) -> NDArray[np.bool_]:
+    """Whether an observation at x [n] stands behind the value at each position [N]."""
+    if method == "previous":
+        end = np.searchsorted(x, wanted + SAME, side="right")
+        first = np.concatenate([[0], end[:-1]])  # after the stamp before: months differ in length
+    else:
+        first, end = (np.searchsorted(x, wanted + away) for away in (-0.5, 0.5))
+    return np.asarray(first < end)
 
 
 def _check_method(method: str) -> None:

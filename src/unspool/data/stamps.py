@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from unspool.data.frames import require_pandas
 from unspool.data.steps import Times
-from unspool.errors import DataError
+from unspool.errors import DataError, SpecError
 
 if TYPE_CHECKING:
     from pandas import Series
@@ -22,10 +22,15 @@ _ZONE: Final = r":\d\d.*?(Z|UTC|GMT|[+-]\d\d(?::?\d\d)?)$"
 
 
 class Stamps(NamedTuple):
-    """Stamps [T] as datetime64[ns] in UTC, or numbers [T] as float64; the zone they were written in, if any."""
+    """Stamps [T] as datetime64[ns] in UTC, or numbers [T] as float64; the zone they were written in, if any.
+
+    `mixed` says that they were written with several offsets, as clocks of one zone show over a year: which zone that is
+    cannot be known, so `zone` is "UTC".
+    """
 
     times: Times
     zone: str | None = None
+    mixed: bool = False
 
 
 def parse_stamps(column: Series, origin: str) -> Stamps:
@@ -33,7 +38,7 @@ def parse_stamps(column: Series, origin: str) -> Stamps:
 
     Dates and times may be of pandas's own types, ISO 8601, or of any one format with a year in it; 20200131 is a
     day, and a number of the size that counts seconds (or ms, us, ns) since 1970 does so. Other numbers stay numbers.
-    A stamp with a zone becomes UTC; where all have the same zone, that is kept beside them.
+    A stamp with a zone becomes UTC; where all have the same zone, that is kept beside them; `in_zone` names another.
 
     Raises:
         DataError: a cell is missing or is no stamp (with its row), only some have a zone, or day and month could be
@@ -57,6 +62,34 @@ def parse_stamps(column: Series, origin: str) -> Stamps:
     if pandas.api.types.is_numeric_dtype(column.dtype):
         return _from_numbers(column, origin)
     return _from_texts(column.astype("str").str.strip(), origin)
+
+
+def in_zone(stamps: Stamps, zone: str, origin: str) -> Stamps:
+    """The stamps in a zone that a person names: those with an offset keep their time, others are times of its clocks.
+
+    Raises:
+        SpecError: there is no such zone, or times are numbers.
+        DataError: a time without an offset comes twice, or is left out, when clocks of the zone change.
+    """
+    pandas = require_pandas()
+    if stamps.times.dtype.kind != "M":
+        raise SpecError(f"a zone is of dates, but the times of {origin} are numbers; leave the zone out")
+    index = pandas.DatetimeIndex(stamps.times)
+    try:
+        index[:0].tz_localize(zone)
+    except (KeyError, ValueError, TypeError, OSError) as error:
+        raise SpecError(f"a zone must have a name such as Europe/Berlin or +01:00, got {zone!r}; name one") from error
+    if stamps.zone is not None:
+        return Stamps(stamps.times, zone)
+    try:
+        utc = index.tz_localize(zone).tz_convert(None)
+    except ValueError as error:
+        odd = index[index.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").isna()]
+        raise DataError(
+            f"a time without an offset must be of one moment, but clocks of {zone} show {odd[0]} of {origin} twice or "
+            "never; write times with their offset"
+        ) from error
+    return Stamps(np.asarray(utc.as_unit("ns")), zone)
 
 
 def stamp_texts(times: Times, zone: str | None = None) -> list[str]:
@@ -141,8 +174,9 @@ def _from_texts(texts: Series, origin: str) -> Stamps:
             f"{origin} has {texts.iloc[unread[0]]!r} in {texts.name!r}; mend it, or name another column"
         )
     offsets = set(zones.dropna().replace({"Z": "UTC", "GMT": "UTC"}))
-    zone = None if not offsets else offsets.pop() if len(offsets) == 1 else "UTC"
-    return Stamps(_nanoseconds(parsed.dt.tz_localize(None), origin), zone)
+    mixed = len(offsets) > 1
+    zone = None if not offsets else "UTC" if mixed else offsets.pop()
+    return Stamps(_nanoseconds(parsed.dt.tz_localize(None), origin), zone, mixed)
 
 
 def _parsed(texts: Series, origin: str) -> Series:

@@ -19,7 +19,7 @@ from unspool.data.columns import choose_rows
 from unspool.data.frames import TABLES, origin_of, read_frame
 from unspool.data.memory import is_frame
 from unspool.data.sources import Text, ending, expand
-from unspool.data.stamps import stamp_texts
+from unspool.data.stamps import Stamps, in_zone, stamp_texts
 from unspool.data.steps import Step, Times, is_regular, usual_step
 from unspool.errors import DataError, SpecError
 
@@ -30,6 +30,7 @@ class Wanted(NamedTuple):
     time: str | None
     columns: Sequence[str] | None
     key: str | None
+    zone: str | None = None  # of all stamps
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,8 @@ class TimeSeries:
     """One series: stamps [T] that rise, and a value of each name at each of them, [T, C], NaN where it is missing.
 
     `times` is datetime64[ns], in UTC if the stamps had a zone (which is kept in `zone`), or float64 where time is a
-    number. `key` names the series among others; `reordered` says that its rows were not in order of time.
+    number. `key` names the series among others; `reordered` says that its rows were not in order of time,
+    `mixed_offsets` that stamps had several offsets from UTC, so that the zone whose clocks they follow is not known.
     """
 
     times: Times
@@ -46,6 +48,7 @@ class TimeSeries:
     key: str = ""
     zone: str | None = None
     reordered: bool = False
+    mixed_offsets: bool = False
 
     def __len__(self) -> int:
         return len(self.times)
@@ -61,7 +64,11 @@ class TimeSeries:
 
 
 def read_series(
-    data: object, time: str | None = None, columns: Sequence[str] | None = None, key: str | None = None
+    data: object,
+    time: str | None = None,
+    columns: Sequence[str] | None = None,
+    key: str | None = None,
+    zone: str | None = None,
 ) -> list[TimeSeries]:
     """Read series from files or from Python.
 
@@ -74,13 +81,14 @@ def read_series(
     Python: a DataFrame or Series, a dict of columns; an array [T] or [T, C], with columns called "value", or "value 1",
     "value 2" and so on; a list of any of these, or an array [N, T, C] (a series each); series that were read before.
 
-    Rows are put in order of time. An empty cell is a missing value.
+    Rows are put in order of time. An empty cell is a missing value. `zone` names the zone of the stamps, such as
+    "Europe/Berlin": stamps without an offset are times of its clocks, those with one are the moments that they say.
 
     Raises:
         DataError: nothing is there, a stamp or value is none, or two rows of a series have the same stamp.
-        SpecError: a time or key is named, but arrays have none.
+        SpecError: a time, key or zone is named, but arrays have none; or there is no such zone.
     """
-    found = list(_read(data, Wanted(time, columns, key)))
+    found = list(_read(data, Wanted(time, columns, key, zone)))
     if not found:
         raise DataError("data must hold at least one series, but none came; name a file with rows, or pass an array")
     odd = next((series for series in found if series.names != found[0].names), None)
@@ -167,22 +175,28 @@ def _each(items: Sequence[Any], wanted: Wanted) -> Iterator[TimeSeries]:
 
 def _of_table(table: Any, wanted: Wanted) -> Iterator[TimeSeries]:
     origin = origin_of(table)
-    rows = choose_rows(read_frame(table), origin, *wanted)
+    rows = choose_rows(read_frame(table), origin, wanted.time, wanted.columns, wanted.key)
+    stamps = rows.stamps
+    if wanted.zone is not None:
+        if stamps is None:
+            raise SpecError(f"a zone is of stamps, but {origin} has no column of them; name it, or leave the zone out")
+        stamps = in_zone(stamps, wanted.zone, origin)
     for key, places in rows.series.items():
-        if rows.stamps is None:
+        if stamps is None:
             yield TimeSeries(_steps(len(places)), rows.values[places], rows.names, key)
             continue
-        times = rows.stamps.times[places]
+        times = stamps.times[places]
         order = np.argsort(times, kind="stable")
         times = times[order]
         _refuse_twice(times, places[order], f"{key!r} of {origin}" if key else origin)
         reordered = bool((np.diff(order) < 0).any())
-        yield TimeSeries(times, rows.values[places[order]], rows.names, key, rows.stamps.zone, reordered)
+        values = rows.values[places[order]]
+        yield TimeSeries(times, values, rows.names, key, stamps.zone, reordered, stamps.mixed)
 
 
 def _of_arrays(data: Any, origin: str, wanted: Wanted) -> Iterator[TimeSeries]:
-    if wanted.time or wanted.key:
-        raise SpecError("the time and the key are columns of a table, but arrays came; leave them out")
+    if wanted.time or wanted.key or wanted.zone:
+        raise SpecError("time, key and zone are of the columns of a table, but arrays came; leave them out")
     for key, values in read_arrays(data, origin).items():
         channels = values.shape[1]
         names = tuple(f"value {place + 1}" for place in range(channels)) if channels > 1 else ("value",)
@@ -190,7 +204,10 @@ def _of_arrays(data: Any, origin: str, wanted: Wanted) -> Iterator[TimeSeries]:
 
 
 def _narrowed(series: TimeSeries, wanted: Wanted) -> TimeSeries:
-    """The series with the wanted columns only."""
+    """The series with the wanted columns only, in the wanted zone."""
+    if wanted.zone is not None:
+        times, zone, mixed = in_zone(Stamps(series.times, series.zone), wanted.zone, "the given series")
+        series = replace(series, times=times, zone=zone, mixed_offsets=mixed)
     if wanted.columns is None:
         return series
     stranger = next((name for name in wanted.columns if name not in series.names), None)

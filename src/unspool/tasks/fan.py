@@ -41,6 +41,8 @@ class Fan:
 def forecast_figure(fans: Sequence[Fan]) -> Figure:
     """Draw up to six forecasts below each other: what was seen, the truth, the median and the central intervals.
 
+    Of more it says how many there are.
+
     Raises:
         MissingExtra: matplotlib is not installed.
     """
@@ -49,6 +51,8 @@ def forecast_figure(fans: Sequence[Fan]) -> Figure:
     panels = figure.subplots(len(shown), 1, squeeze=False)[:, 0]
     for axes, fan in zip(panels, shown, strict=True):
         _draw_fan(axes, fan)
+    if len(fans) > len(shown):
+        figure.supxlabel(f"the first {len(shown)} of {len(fans)} forecasts", fontsize=9)
     handles = {name: line for axes in panels for line, name in zip(*axes.get_legend_handles_labels(), strict=True)}
     figure.legend(
         handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles), fontsize=9, frameon=False
@@ -94,7 +98,10 @@ def _draw_fan(axes: Any, fan: Fan) -> None:
     axes.plot(times, quantiles[:, middle], color=BLUE, linewidth=1.6, label="median")
     axes.plot(past_times, past, color="0.35", linewidth=1.1, label="history")
     if fan.truth is not None:
-        axes.plot(times, np.concatenate([past[-1:], fan.truth]), color="C3", linewidth=1.3, label="truth")
+        truth = np.concatenate([past[-1:], fan.truth])
+        axes.plot(times, truth, color="C3", linewidth=1.3, label="truth")
+        _draw_lone(axes, times, truth, "C3")
+    _draw_lone(axes, past_times, past, "0.35")
     axes.axvline(past_times[-1], color="0.7", linewidth=0.8, linestyle=":")
     axes.set_title(fan.name, fontsize=10, loc="left")
     axes.margins(x=0.01)
@@ -105,6 +112,14 @@ def _draw_fan(axes: Any, fan: Fan) -> None:
         locator: Any = AutoDateLocator()  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+
+
+def _draw_lone(axes: Any, times: NDArray[Any], values: NDArray[np.float64], colour: str) -> None:
+    """Draw dots for values that have none beside them, of which a line shows nothing."""
+    known = np.isfinite(values)
+    beside = np.concatenate([[False], known[:-1]]) | np.concatenate([known[1:], [False]])
+    if (lone := known & ~beside).any():
+        axes.plot(times[lone], values[lone], ".", color=colour, markersize=4)
 
 
 def _draw_coverage_by_step(

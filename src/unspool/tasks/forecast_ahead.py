@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unspool.data.stamps import stamp_texts
 from unspool.data.timeseries import TimeSeries
 from unspool.tasks.fan import Fan
 from unspool.tasks.forecast_outlook import Outlook, answer_of, levels_of, outlook
@@ -37,7 +36,7 @@ class Ahead:
 
     def answer(self, names: Sequence[str], interval: float) -> dict[str, Any]:
         """Return it as JSON has it."""
-        key, times = self.panel.keys[0], stamp_texts(self.panel.times[self.origin :], self.panel.zones[0])
+        key, times = self.panel.keys[0], self.panel.texts(np.arange(self.origin, len(self.panel.times)))
         return {**({"key": key} if key else {}), "time": times, **answer_of(self.forecast, 0, names, interval)}
 
     def fans(self, names: Sequence[str]) -> list[Fan]:
@@ -96,10 +95,9 @@ def surprises_of(task: Forecaster, series: Sequence[TimeSeries]) -> list[dict[st
     origins = panel.origins(1 if walked else task.context, 1)
     nats = (_walked if walked else _by_windows)(task, panel, origins)  # [N, C], NaN where nothing was observed
     rows, names = [], task.layout.targets
-    for origin, row in zip(origins.tolist(), nats, strict=True):
-        place = int(np.nanargmax(row))
-        key, zone = panel.key_of(origin), panel.zone_of(origin)
-        found = {"time": stamp_texts(panel.times[origin : origin + 1], zone)[0], **({"key": key} if key else {})}
+    for origin, time, row in zip(origins.tolist(), panel.texts(origins), nats, strict=True):
+        place, key = int(np.nanargmax(row)), panel.key_of(origin)
+        found = {"time": time, **({"key": key} if key else {})}
         column = {"column": names[place]} if len(names) > 1 else {}
         rows.append({**found, **column, "value": float(panel.values[origin, place]), "score": float(row[place])})
     return rows

@@ -42,19 +42,21 @@ def seasonal_naive(history: Array, horizon: int, season: int) -> Array:
     return forecast
 
 
-def seasonal_naive_drift(history: Array, horizon: int, season: int) -> Array:
+def seasonal_naive_drift(history: Array, horizon: int, season: int, drift: Array | None = None) -> Array:
     r"""Return the last season, going on to rise as it did on average: [..., T] -> [..., horizon].
 
     .. math:: \hat y_{T+h} = y_{T+h-mk} + k \, \overline{y_t - y_{t-m}}, \qquad k = \lceil h / m \rceil
 
-    The mean runs over all t of the history whose two values are known; it is 0 where there are none.
+    The mean runs over all t of the history whose two values are known; it is 0 where there are none. `drift` [...] is
+    that mean where more is known of the series than this history.
 
     Source: Hyndman and Athanasopoulos 2021, Forecasting: principles and practice, section 5.2, both methods in one.
     """
     history = np.asarray(history, dtype=np.float64)
-    changes = history[..., season:] - history[..., : max(0, history.shape[-1] - season)]
-    known = np.isfinite(changes)
-    drift: Array = np.where(known, changes, 0).sum(-1) / known.sum(-1).clip(min=1)
+    if drift is None:
+        changes = history[..., season:] - history[..., : max(0, history.shape[-1] - season)]
+        known = np.isfinite(changes)
+        drift = np.where(known, changes, 0).sum(-1) / known.sum(-1).clip(min=1)
     return seasonal_naive(history, horizon, season) + drift[..., None] * (np.arange(horizon) // season + 1)
 
 

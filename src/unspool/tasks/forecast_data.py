@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from unspool.data.builtin import builtin_series
 from unspool.data.stamps import stamp_texts
-from unspool.data.steps import parse_step
-from unspool.data.timeseries import TimeSeries, regular
+from unspool.data.steps import SAME, grid, parse_step
+from unspool.data.timeseries import TimeSeries, regular, step_of
 from unspool.errors import DataError
 from unspool.heads import DISTRIBUTIONS
 from unspool.spec import replace as with_options
@@ -25,6 +25,8 @@ from unspool.tasks.forecaster_options import ForecasterOptions
 from unspool.tasks.holdout import fraction_of
 
 Numbers = NDArray[np.float64]
+LEAST_WINDOWS = 4  # to train on: a regression on fewer says nothing
+FEW_WINDOWS = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +35,13 @@ class Measure:
 
     scaling: Scaling
     seasonal_error: Numbers  # mean absolute difference of values one season apart
+    by_series: Mapping[str, Numbers]  # that of each series by its key, where there are several
 
     def to_dict(self) -> dict[str, Any]:
         """What a model file stores."""
-        return {"scaling": self.scaling.to_dict(), "seasonal_error": self.seasonal_error.tolist()}
+        by_series = {key: errors.tolist() for key, errors in self.by_series.items()}
+        errors = self.seasonal_error.tolist()
+        return {"scaling": self.scaling.to_dict(), "seasonal_error": errors, "by_series": by_series}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Measure:
@@ -46,10 +51,11 @@ class Measure:
             DataError: it is none.
         """
         scaling, errors = Scaling.from_dict(stored["scaling"]), np.asarray(stored["seasonal_error"], np.float64)
-        sizes = np.array([scaling.mean, scaling.deviation, scaling.floor, errors])
+        by_series = {str(key): np.asarray(own, np.float64) for key, own in stored["by_series"].items()}
+        sizes = np.array([scaling.mean, scaling.deviation, scaling.floor, errors, *by_series.values()])
         if sizes.ndim != 2 or not np.isfinite(sizes).all() or (sizes[1:] <= 0).any():
             raise DataError("a scaling holds finite numbers for each column, above 0 but for the mean, got others")
-        return cls(scaling, errors)
+        return cls(scaling, errors, by_series)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +65,7 @@ class Held:
     panel: Panel  # with what precedes the part
     origins: NDArray[np.int64]
     split: str
+    fitted: bool = False  # whether intervals are stretched to these very values
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,17 +107,17 @@ def divide(
     options = _with_span(options, layout, training, None if by_file else rows)
     context, horizon = int(options.context or 1), int(options.horizon or 1)
     origins = training.origins(context, horizon)
-    if not len(origins):
+    if len(origins) < LEAST_WINDOWS:
         raise DataError(
-            f"the training part has no {horizon} rows of one series to compare a forecast with; choose a smaller "
-            "--horizon, or give more data"
+            f"a forecaster learns from {LEAST_WINDOWS} windows at least, of {context} steps back and {horizon} ahead, "
+            f"the training part has {len(origins)}; choose a smaller --horizon or --context, or give more data"
         )
     if by_file:
-        held = judge(options, layout, judged, None, Path(options.validation).name)
+        held = replace(judge(options, layout, judged, None, Path(options.validation).name), fitted=True)
     else:
         held = held_out(options, layout, whole)
     measure = measure or _measure(options, training, context)
-    remarks = _remarks(options, layout, series, training)
+    remarks = _remarks(options, layout, series, training, len(origins))
     return Parts(options, layout, measure, training, origins, held, remarks, fingerprint_of([*whole, *judged]))
 
 
@@ -122,7 +129,21 @@ def held_out(options: ForecasterOptions, layout: Layout, series: Sequence[TimeSe
     if options.before is not None:
         told += f", before {options.before}"
     held = judge(options, layout, series, cut, told)
-    return replace(held, split=f"validation on {told}")
+    return replace(held, split=f"validation on {told}", fitted=True)
+
+
+def between(
+    options: ForecasterOptions, layout: Layout, series: Sequence[TimeSeries], after: str | None, before: str | None
+) -> Held:
+    """Return all forecasts of what lies at the time `after` or later and before the time `before`."""
+    told, first = [], None
+    if after is not None:
+        first = moment(after, series[0].times, series[0].zone, "after")
+        told.append(f"at {after} or later")
+    if before is not None:
+        series = _until(before, series)
+        told.append(f"before {before}")
+    return judge(options, layout, series, first, f"what lies {' and '.join(told)}")
 
 
 def judge(options: ForecasterOptions, layout: Layout, series: Sequence[TimeSeries], first: Any, told: str) -> Held:
@@ -148,24 +169,34 @@ def fingerprint_of(series: Sequence[TimeSeries]) -> str:
 
 
 def _considered(options: ForecasterOptions, series: Sequence[TimeSeries]) -> Sequence[TimeSeries]:
-    if options.before is None:
-        return series
-    found = earlier(series, moment(options.before, series[0].times, "before"))
+    return series if options.before is None else _until(options.before, series)
+
+
+def _until(before: str, series: Sequence[TimeSeries]) -> Sequence[TimeSeries]:
+    found = earlier(series, moment(before, series[0].times, series[0].zone, "before"))
     if not found:
-        raise DataError(f"nothing lies before {options.before}; choose a later --before")
+        raise DataError(f"nothing lies before {before}; choose a later --before")
     return found
 
 
 def _cut(options: ForecasterOptions, series: Sequence[TimeSeries]) -> tuple[Any, int]:
-    """The time at which the held-out part begins, and its rows: the last fraction of all times, a horizon at least."""
-    stamps = np.unique(np.concatenate([one.times for one in series]))
-    rows = max(1, round(float(fraction_of(options.validation) or 0) * len(stamps)), options.horizon or 1)
-    if rows >= len(stamps):
+    """The time at which the held-out part begins, and its rows: the last fraction of all times, a horizon at least.
+
+    Times are counted in steps, as stamps may lie closer together than those, or farther apart.
+    """
+    times = np.unique(np.concatenate([one.times for one in series]))
+    longest = max(series, key=len)
+    step = parse_step(options.step, times) if options.step else step_of(longest)
+    stamps = grid(times, step)
+    rounding = SAME * step if isinstance(step, float) else np.timedelta64(0, "ns")
+    places = np.unique(np.searchsorted(stamps, times + rounding, side="right")) - 1  # of steps in which anything lies
+    rows = max(1, round(float(fraction_of(options.validation) or 0) * len(places)), options.horizon or 1)
+    if rows >= len(places):
         raise DataError(
-            f"to hold out {rows} rows there must be more, the data has {len(stamps)} times; choose a smaller --horizon "
+            f"to hold out {rows} rows there must be more, the data has {len(places)} times; choose a smaller --horizon "
             "or --validation, or give more data"
         )
-    return stamps[-rows], rows
+    return stamps[places[-rows]], rows
 
 
 def _with_span(options: ForecasterOptions, layout: Layout, training: Panel, most: int | None) -> ForecasterOptions:
@@ -184,26 +215,41 @@ def _measure(options: ForecasterOptions, training: Panel, context: int) -> Measu
             "choose normal or student"
         )
     scaling = Scaling.fit(options.scaling, counts, training, context)
-    return Measure(scaling, _seasonal_error(training, int(options.season or 1)))
+    season = int(options.season or 1)
+    parts = [np.where(training.observed[rows], training.values[rows], np.nan) for rows in training.series]
+    pooled = _seasonal_error(parts, season, np.ones(training.values.shape[1]))
+    several = zip(training.keys, parts, strict=True) if len(parts) > 1 else ()
+    return Measure(scaling, pooled, {key: _seasonal_error([part], season, pooled) for key, part in several})
 
 
-def _seasonal_error(panel: Panel, season: int) -> Numbers:
+def _seasonal_error(parts: Sequence[Numbers], season: int, otherwise: Numbers) -> Numbers:
     """Mean absolute difference of observations one season apart (one step, where no series is as long), [C]."""
     for lag in (season, 1):
-        parts = [np.where(panel.observed[rows], panel.values[rows], np.nan) for rows in panel.series]
         differences = np.concatenate([np.abs(part[lag:] - part[:-lag]) for part in parts])
         found = ~np.isnan(differences)
         if found.any(0).all():
             errors: Numbers = np.where(found, differences, 0.0).sum(0) / found.sum(0)
-            return np.where(errors > 0, errors, 1.0)
-    return np.ones(panel.values.shape[1])
+            return np.where(errors > 0, errors, otherwise)
+    return otherwise
 
 
 def _remarks(
-    options: ForecasterOptions, layout: Layout, series: Sequence[TimeSeries], training: Panel
+    options: ForecasterOptions, layout: Layout, series: Sequence[TimeSeries], training: Panel, windows: int
 ) -> dict[str, Any]:
     """What a person should know of the reading."""
     remarks: dict[str, Any] = {"series": len(series), "training_rows": len(training.times)}
+    if windows < FEW_WINDOWS:
+        remarks["few_windows"] = f"{windows} say little of any pattern; compare with the simple forecasts"
+    values = np.where(training.observed, training.values, np.nan)
+    still = [
+        name for name, column in zip(layout.targets, values.T, strict=True) if not np.nanmax(column) > np.nanmin(column)
+    ]
+    if still:
+        remarks["constant"] = f"{', '.join(still)} never changes in the training part, so there is nothing to learn"
+    if any(one.mixed_offsets for one in series):
+        remarks["zone"] = (
+            "UTC, as stamps have several offsets; name the zone of their clocks by --zone, as Europe/Berlin"
+        )
     uneven = sum(not regular(one) for one in series)
     if uneven:
         of = f"{uneven} of {len(series)} series are" if len(series) > 1 else "the stamps are"

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unspool.data.stamps import stamp_texts
 from unspool.tasks.fan import Fan, coverage_figure, forecast_figure
 from unspool.tasks.forecast_baselines import naive, seasonal_naive, seasonal_naive_drift
 from unspool.tasks.forecast_data import Measure
@@ -29,7 +28,9 @@ FANS = 3  # of one picture
 class Result:
     """B forecasts that begin at the rows `origins` of a panel, and the truth [B, H, C], NaN where nothing was observed.
 
-    `raw` are the forecasts as the network gives them, `stretched` those with intervals that are told.
+    `raw` are the forecasts as the network gives them, `stretched` those with intervals that are told. `judged` have
+    intervals that saw nothing of this truth: the told ones of other data, or stretched by the other half of these
+    forecasts (`crossed`); None where there is too little for two halves.
     """
 
     panel: Panel
@@ -37,6 +38,7 @@ class Result:
     truth: Numbers
     raw: Outlook
     stretched: Outlook
+    judged: Outlook | None
     loss: float
     interval: float
     names: tuple[str, ...]
@@ -45,26 +47,28 @@ class Result:
     def metrics(self) -> dict[str, Any]:
         """Return the measures, overall and for each step of the horizon.
 
-        `mse` and `mae` are in the units of the data, `mse_scaled` and `mae_scaled` in deviations of the training part.
+        `mse` and `mae` are in the units of the data, `mse_scaled` and `mae_scaled` in deviations of the training part,
+        one for all series. There is no `coverage` where none can be measured on what the intervals have not seen.
         """
-        scores = self._scores(self.stretched)
         percent = f"{100 * self.interval:.4g}"
-        coverage = {f"coverage_{percent}", f"width_{percent}"}
-        overall = {name: value for name, value in scores.overall.items() if _told(name) or name in coverage}
-        scaled = self._scaled(self.stretched.mean)
+        raw, scores = self._scores(self.raw), self._scores(self.judged or self.raw)
+        overall = {name: value for name, value in scores.overall.items() if _told(name) or name == f"width_{percent}"}
+        scaled = self._scaled(self.raw.mean)
+        steps = {name: _plain(scores.by_step[name]) for name in ("mse", "mae", "crps")}
+        told: dict[str, Any] = {}
+        if self.judged is not None:
+            told = {"coverage": scores.overall[f"coverage_{percent}"]}
+            steps["coverage"] = _plain(scores.by_step[f"coverage_{percent}"])
         return {
             "validation_loss": self.loss,
             **overall,
             "mse_scaled": scaled.overall["mse"],
             "mae_scaled": scaled.overall["mae"],
-            "coverage": scores.overall[f"coverage_{percent}"],
-            "coverage_raw": self._scores(self.raw).overall[f"coverage_{percent}"],
+            **told,
+            "coverage_raw": raw.overall[f"coverage_{percent}"],
             "interval": self.interval,
             "windows": len(self.origins),
-            "by_horizon": {
-                **{name: _plain(scores.by_step[name]) for name in ("mse", "mae", f"coverage_{percent}", "crps")},
-                "mse_scaled": _plain(scaled.by_step["mse"]),
-            },
+            "by_horizon": {**steps, "mse_scaled": _plain(scaled.by_step["mse"])},
         }
 
     def baselines(self, ridge: Numbers, season: int) -> dict[str, float]:
@@ -74,10 +78,11 @@ class Result:
         rows = history.swapaxes(1, 2)  # [B, C, L]
         last = rows[..., -1:]
         linear = last + np.einsum("chl,bcl->bch", ridge, rows[..., -ridge.shape[2] :] - last)
+        drift = self.panel.drift(self.origins, season)
         found = {
             "naive": naive(rows, horizon),
             "seasonal naive": seasonal_naive(rows, horizon, season),
-            "seasonal naive with drift": seasonal_naive_drift(rows, horizon, season),
+            "seasonal naive with drift": seasonal_naive_drift(rows, horizon, season, drift),
             "ridge": linear,
         }
         return {name: self._scaled(forecast.swapaxes(1, 2)).overall["mse"] for name, forecast in found.items()}
@@ -92,15 +97,16 @@ class Result:
                 origins=self.origins[one],
                 truth=self.truth[one],
                 raw=_of(self.raw, one),
-                stretched=_of(self.stretched, one),
+                judged=None if self.judged is None else _of(self.judged, one),
             )
-            scores = part._scores(part.stretched).overall
+            scores = part._scores(part.judged or part.raw).overall
             found = {
                 "mse": scores["mse"],
                 "mae": scores["mae"],
-                "mse_scaled": part._scaled(part.stretched.mean).overall["mse"],
-                "coverage": scores[f"coverage_{100 * self.interval:.4g}"],
+                "mse_scaled": part._scaled(part.raw.mean).overall["mse"],
             }
+            if part.judged is not None:
+                found["coverage"] = scores[f"coverage_{100 * self.interval:.4g}"]
             rows.append({**self._place(place), **found})
         return rows
 
@@ -117,22 +123,23 @@ class Result:
     def figures(self) -> dict[str, Callable[[], Figure]]:
         """Return the pictures: some forecasts spread over all, and how much of the truth their intervals hold."""
         places = spread(len(self.origins), FANS)
-        stretched = self.stretched
+        judged = self.judged or self.raw
         return {
             "forecast": lambda: forecast_figure([self.fan(int(place)) for place in places]),
-            "coverage": lambda: coverage_figure(self.truth, stretched.quantiles, stretched.levels.tolist()),
+            "coverage": lambda: coverage_figure(self.truth, judged.quantiles, judged.levels.tolist()),
         }
 
     def _place(self, place: int) -> dict[str, Any]:
         origin = int(self.origins[place])
         key = self.panel.key_of(origin)
-        time = stamp_texts(self.panel.times[origin : origin + 1], self.panel.zone_of(origin))[0]
+        time = self.panel.texts(self.origins[place : place + 1])[0]
         return {**({"key": key} if key else {}), "origin": time}
 
     def _scores(self, forecast: Outlook) -> Scores:
-        return measure(
-            self.truth, forecast.mean, forecast.quantiles, forecast.levels.tolist(), self.size.seasonal_error
-        )
+        usual = self.size.seasonal_error
+        keys = [self.panel.key_of(int(row)) for row in self.origins]
+        errors = np.stack([self.size.by_series.get(key, usual) for key in keys])[:, None]  # [B, 1, C]
+        return measure(self.truth, forecast.mean, forecast.quantiles, forecast.levels.tolist(), errors)
 
     def _scaled(self, mean: Numbers) -> Scores:
         deviation = self.size.scaling.deviation

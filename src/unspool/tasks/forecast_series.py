@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unspool.data.builtin import builtin_series
 from unspool.data.calendar import calendar, calendar_names
 from unspool.data.columns import TIME_NAMES
-from unspool.data.frames import read_frame
+from unspool.data.frames import read_frame, require_pandas
 from unspool.data.resample import Resampled, resample
 from unspool.data.sequence import Standardiser
+from unspool.data.stamps import in_zone, parse_stamps
 from unspool.data.steps import SAME, Step, Times, following, grid, parse_step
 from unspool.data.timeseries import TimeSeries, read_series, step_of
 from unspool.errors import DataError, SpecError
@@ -144,14 +146,16 @@ def read(options: ForecasterOptions, data: Any) -> list[TimeSeries]:
     names = None
     if options.target is not None:
         names = [name for text in (options.target, options.known, options.covariates) for name in listed(text)]
-    return read_series(data, options.time, names, options.key)
+    return read_series(data, options.time, names, options.key, options.zone)
 
 
 def time_name(options: ForecasterOptions, data: Any) -> str | None:
     """Return the column of the stamps by its name in a table, None where it has none."""
     if options.time is not None:
         return options.time
-    first = data[0] if isinstance(data, list) and data else data
+    if data is None or (isinstance(data, list) and not data):
+        data = builtin_series()
+    first = data[0] if isinstance(data, list) else data
     with suppress(DataError, TypeError):  # arrays have no columns, and a folder is read file by file
         columns = read_frame(first).columns
         return next((name for wanted in TIME_NAMES for name in columns if name.lower() == wanted), None)
@@ -163,17 +167,28 @@ def listed(text: str | None) -> tuple[str, ...]:
     return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
-def moment(text: str, times: Times, option: str) -> Any:
-    """Return a time that a person wrote, to be compared with stamps of that kind.
+def moment(text: str, times: Times, zone: str | None, option: str) -> Any:
+    """Return a time that a person wrote, to be compared with stamps of that kind: by the clocks of their zone.
 
     Raises:
-        SpecError: it is none.
+        SpecError: it is none, or has a zone where stamps have none.
     """
+    dates = times.dtype.kind == "M"
     try:
-        return np.float64(text) if times.dtype.kind == "f" else np.datetime64(text.strip().replace(" ", "T"), "ns")
-    except ValueError as error:
-        wanted = "a number, as the times of this data are" if times.dtype.kind == "f" else "a time such as 2024-01-31"
-        raise SpecError(f"--{option} must be {wanted}, got {text!r}; write it so") from error
+        if not dates:
+            return np.float64(text)
+        parsed = parse_stamps(require_pandas().Series([text], name=f"--{option}"), "the command")
+        own = parsed.zone
+        if parsed.times.dtype.kind != "M":
+            raise ValueError(text)
+        stamp = (parsed if zone is None else in_zone(parsed, zone, f"--{option}")).times[0]
+    except (ValueError, DataError) as error:
+        wanted = "a time such as 2024-01-31" if dates else "a number, as the times of this data are"
+        once = f" that comes once in {zone}" if dates and zone else ""
+        raise SpecError(f"--{option} must be {wanted}{once}, got {text!r}; write it so") from error
+    if zone is None and own is not None:
+        raise SpecError(f"--{option} must have no zone, as the stamps of this data have none, got {text!r}; drop it")
+    return stamp
 
 
 def earlier(series: Sequence[TimeSeries], than: Any) -> list[TimeSeries]:
@@ -191,8 +206,14 @@ def step_text(step: Step) -> str:
     for unit, name in {**units, own: units.get(own, own)}.items():
         if (whole := step.astype(f"m8[{unit}]")) == step:
             count = int(whole.astype(np.int64))
-            return f"{count} {name}{'s' if count > 1 and len(name) > 3 else ''}"
+            return f"{count} {name}{'s' if count > 1 and name in ('day', 'hour', 'month') else ''}"
     raise AssertionError(step)
+
+
+def span_text(steps: int, step: str) -> str:
+    """Return so many steps as a person says it."""
+    counted = f"{steps} step{'s' if steps != 1 else ''}"
+    return counted if step.replace(".", "", 1).isdigit() else f"{counted} of {step}"
 
 
 def told(series: TimeSeries) -> str:

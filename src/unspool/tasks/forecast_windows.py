@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unspool.data.stamps import stamp_texts
+
 Numbers = NDArray[np.float64]
 FLOOR = 0.05  # of the usual deviation in a window: below, a stretch without change would be blown up
 
@@ -49,6 +51,27 @@ class Panel:
     def zone_of(self, row: int) -> str | None:
         """The time zone of the series that a row belongs to."""
         return self.zones[self._series_of(row)]
+
+    def texts(self, rows: NDArray[np.int64]) -> list[str]:
+        """Return the stamps of rows as people write them, all of one form, in the zone of their series."""
+        # the first two steps say whether all are midnights, which a row or two do not
+        all_rows = np.concatenate([rows, np.arange(min(2, len(self.times)))])
+        if len(set(self.zones)) == 1:
+            return stamp_texts(self.times[all_rows], self.zones[0])[: len(rows)]
+        return [stamp_texts(self.times[all_rows[[place, -1]]], self.zone_of(row))[0] for place, row in enumerate(rows)]
+
+    def drift(self, origins: NDArray[np.int64], season: int) -> Numbers:
+        """Return the mean change over a season of all that was observed of each series before origins, [B, C]."""
+        totals, counts = (np.zeros((len(self.values) + 1, self.values.shape[1])) for _ in range(2))
+        for part in self.series:
+            values = np.where(self.observed[part], self.values[part], np.nan)
+            changes = np.full(values.shape, np.nan)
+            changes[season:] = values[season:] - values[: max(0, len(values) - season)]
+            known = np.isfinite(changes)
+            totals[part.start + 1 : part.stop + 1] = np.where(known, changes, 0.0).cumsum(0)
+            counts[part.start + 1 : part.stop + 1] = known.cumsum(0)
+        found: Numbers = totals[origins] / counts[origins].clip(min=1)
+        return found
 
     def _series_of(self, row: int) -> int:
         return int(np.searchsorted(self.starts, row, side="right")) - 1
@@ -162,9 +185,11 @@ def gather(panel: Panel, origins: NDArray[np.int64], context: int, horizon: int,
     """Return the windows whose forecasts begin at the rows `origins`; nothing of those rows or later gets into `past`.
 
     A gap that reaches up to the origin is not interpolated, which would need what comes after: the last observation is
-    held instead. Before a series begins, its first row is repeated and marked as missing.
+    held instead; with the scaling of the training data it is in every gap, as in a stream. Before a series begins, its
+    first row is repeated and marked as missing.
     """
-    values, missing, rows = _context(panel, origins, context, scaling.mean)  # [B, L, C], [B, L, C], [B, L]
+    held = scaling.kind == "series"
+    values, missing, rows = _context(panel, origins, context, scaling.mean, held)  # [B, L, C], [B, L, C], [B, L]
     location, scale = scaling.of(values)
     scaled = (values - location[:, None]) / scale[:, None]
     past = np.concatenate([scaled, missing, panel.known[rows], panel.past[rows]], 2, dtype=np.float32)
@@ -189,19 +214,19 @@ def contexts(panel: Panel, origins: NDArray[np.int64], context: int, blank: Numb
 
 
 def _context(
-    panel: Panel, origins: NDArray[np.int64], context: int, blank: Numbers
+    panel: Panel, origins: NDArray[np.int64], context: int, blank: Numbers, hold: bool = False
 ) -> tuple[Numbers, NDArray[np.bool_], NDArray[np.int64]]:
     """Return values [B, L, C] before the origins, which are missing [B, L, C], and their rows [B, L].
 
-    Where nothing was ever observed there is `blank` [C].
+    Where nothing was ever observed there is `blank` [C]. With `hold` every gap holds the value before it.
     """
     rows = origins[:, None] + np.arange(-context, 0)
     first = panel.start[origins - 1][:, None]
     before, rows = rows < first, np.maximum(rows, first)
-    seen = panel.seen[origins - 1][:, None]  # [B, 1, C]
+    seen = panel.seen[rows] if hold else panel.seen[origins - 1][:, None]  # [B, L, C] or [B, 1, C]
     held = np.where(seen < 0, rows[..., None], np.minimum(rows[..., None], seen))  # [B, L, C]
     values = panel.values[held, np.arange(panel.values.shape[1])]
-    values = np.where(np.isnan(values), blank, values)
+    values = np.where(np.isnan(values) | (hold & (seen < 0)), blank, values)
     return values, ~panel.observed[rows] | before[..., None], rows
 
 

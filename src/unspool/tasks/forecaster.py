@@ -21,11 +21,12 @@ from unspool.tasks.batches import Gathered
 from unspool.tasks.dependent import check_dependent
 from unspool.tasks.fan import forecast_figure
 from unspool.tasks.forecast_ahead import Ahead, look_ahead, surprises_of, table
-from unspool.tasks.forecast_data import Held, Measure, Parts, divide, fingerprint_of, held_out, judge
-from unspool.tasks.forecast_outlook import joined, levels_of, outlook, widening
+from unspool.tasks.forecast_data import Held, Measure, Parts, between, divide, fingerprint_of, held_out, judge
+from unspool.tasks.forecast_outlook import Outlook, crossed, widening
+from unspool.tasks.forecast_reading import forecasts_of
 from unspool.tasks.forecast_regression import regression
 from unspool.tasks.forecast_result import Result, spread
-from unspool.tasks.forecast_series import Layout, moment, read, time_name
+from unspool.tasks.forecast_series import Layout, moment, read, span_text, time_name
 from unspool.tasks.forecast_sizing import forecaster_sizing
 from unspool.tasks.forecast_stepper import ForecastStepper
 from unspool.tasks.forecast_windows import Panel, Windows, gather
@@ -37,7 +38,6 @@ from unspool.training.protocol import Loss, Specimen, Task
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-READ = 256  # windows that are read at once without gradients
 WATCHED = 512  # held-out windows by which a training is watched
 PROBED = 16  # windows of a probe
 ORIGINS = 12  # that an evaluation tells of one by one
@@ -62,7 +62,7 @@ class Forecaster(Task):
         self.head: Univariate = DISTRIBUTIONS[options.distribution]()
         self.parts: Parts | None = None
         self.split = ""
-        self.widening = 1.0  # of the intervals, so that they cover their share of the held-out values
+        self.widening = np.ones(self.horizon)  # of the intervals of each step, to cover their share of what is held out
         self.result: Result | None = None  # the best that was measured, for pictures
         self.time_column: str | None = options.time  # for streams of rows
 
@@ -91,7 +91,8 @@ class Forecaster(Task):
         )
         task = cls(options, parts.layout, parts.measure)
         task.parts, task.split, task.fingerprint = parts, parts.held.split, parts.fingerprint
-        task.widening = known.widening if known else 1.0
+        if known:
+            task.widening = known.widening
         task.time_column = known.time_column if known else time_name(options, data)
         task.budget = budget or Budget("steps", proposal.steps)
         return task
@@ -168,46 +169,60 @@ class Forecaster(Task):
         losses = self.head.loss(raw, batch.target, location, scale)  # [H, B, C]
         return Loss(losses[batch.observed].sum(), int(batch.observed.sum()), None, {})
 
-    def measured(self, panel: Panel, origins: NDArray[np.int64], stretch: bool = False) -> Result:
-        """Return forecasts and truth; with `stretch` the intervals are fitted to these very values first."""
-        found, total, items = [], 0.0, 0
-        levels = levels_of(self.options.interval)
-        self.model.eval()
-        with torch.no_grad():
-            for first in range(0, len(origins), READ):
-                batch = self.gather(panel, origins[first : first + READ]).to(self.device)
-                forecast = self.forward(batch)
-                losses = self.head.loss(forecast.raw, batch.target, forecast.location, forecast.scale)
-                total, items = total + float(losses[batch.observed].sum()), items + int(batch.observed.sum())
-                found.append(outlook(self.head, forecast, batch.location, batch.scale, levels))
+    def measured(self, held: Held, origins: NDArray[np.int64], stretch: bool = False) -> Result:
+        """Return forecasts of held-out data and the truth; with `stretch` the intervals are fitted to them first."""
+        panel, interval = held.panel, self.options.interval
+        raw, loss = forecasts_of(self, panel, origins)
         ahead = origins[:, None] + np.arange(self.horizon)
         truth = np.where(panel.observed[ahead], panel.values[ahead], np.nan)
-        raw, o = joined(found), self.options
         if stretch:
-            self.widening = widening(raw, truth, o.interval)
+            self.widening = widening(raw, truth, interval)
         told = raw.widened(self.widening, self.head.discrete)
-        loss = total / max(1, items)
-        return Result(panel, origins, truth, raw, told, loss, o.interval, self.layout.targets, self.measure)
+        judged: Outlook | None = told
+        if held.fitted:
+            factors = crossed(raw, truth, interval, panel.times[origins], panel.times[ahead[:, -1]])
+            judged = None if factors is None else raw.widened(factors, self.head.discrete)
+        return Result(panel, origins, truth, raw, told, judged, loss, interval, self.layout.targets, self.measure)
 
     def metrics(self) -> dict[str, Any]:
-        """Return the measures of forecasts spread over the held-out part, to which the intervals are stretched."""
+        """Return the measures of forecasts spread over the held-out part, to which the intervals are stretched.
+
+        Their coverage is that of intervals which are stretched by the other half of these forecasts.
+        """
         assert self.parts is not None
         held = self.parts.held
-        result = self.measured(held.panel, held.origins[spread(len(held.origins), WATCHED)], stretch=True)
+        result = self.measured(held, held.origins[spread(len(held.origins), WATCHED)], stretch=True)
         if self.result is None or result.loss <= self.result.loss:
             self.result = result
-        return {**result.metrics(), "widening": self.widening}
+        return {**result.metrics(), "widening": self.widening.tolist()}
 
-    def evaluate(self, data: Any, after: str | None = None) -> dict[str, Any]:
-        """Return the measures of every forecast of other data, or of what lies at `after` or later, beside baselines.
+    def evaluate(self, data: Any = None, after: str | None = None, before: str | None = None) -> dict[str, Any]:
+        """Return the measures of every forecast of other data, beside baselines: of what lies between two times.
 
-        Of the training data without `after`, only the held-out part is used.
+        Without them only the held-out part of the training data is used, which is that of the task itself if no data
+        is given.
         """
-        held = self._judged(data, after)
-        self.result = self.measured(held.panel, held.origins)
-        found = {**self.result.metrics(), "widening": self.widening}
-        baselines = self.result.baselines(self.model.ridge.cpu().double().numpy(), int(self.options.season or 1))
+        held = self._judged(data, after, before)
+        self.result = self.measured(held, held.origins)
+        found = {**self.result.metrics(), "widening": self.widening.tolist()}
+        baselines = self._simple(self.result)
         return {**found, "baselines": baselines, "origins": self.result.rolling(ORIGINS), "split": held.split}
+
+    def _simple(self, result: Result) -> dict[str, float]:
+        return result.baselines(self.model.ridge.cpu().double().numpy(), int(self.options.season or 1))
+
+    def advice(self) -> list[str]:
+        """Say so if a simple forecast is as good."""
+        if self.result is None:
+            return []
+        own, simple = self.result.metrics()["mse_scaled"], self._simple(self.result)
+        name = min(simple, key=lambda name: simple[name])
+        if own < simple[name]:
+            return []
+        return [
+            f"the network's squared error, {own:.4f}, is not below that of {name}, {simple[name]:.4f}: use that, or "
+            "try more data, columns that help (--covariates, --known), or another --context"
+        ]
 
     def backtest(
         self, data: Any, origins: int | Sequence[str] = ORIGINS, after: str | None = None
@@ -221,22 +236,18 @@ class Forecaster(Task):
             rows = held.origins[spread(len(held.origins), origins)]
         else:
             times = held.panel.times
-            wanted = np.array([moment(text, times, "origins") for text in origins], dtype=times.dtype)
+            wanted = np.array([moment(text, times, held.panel.zones[0], "origins") for text in origins], times.dtype)
             rows = held.origins[np.isin(times[held.origins], wanted)]
         if not len(rows):
             raise DataError("no forecast begins at those times with values to compare it with; choose others")
-        return self.measured(held.panel, rows).rolling(len(rows))
+        return self.measured(held, rows).rolling(len(rows))
 
-    def _judged(self, data: Any, after: str | None) -> Held:
+    def _judged(self, data: Any, after: str | None, before: str | None = None) -> Held:
+        if data is None and self.parts is not None:
+            return self.parts.held
         series = read(self.options, data)
-        if after is not None:
-            return judge(
-                self.options,
-                self.layout,
-                series,
-                moment(after, series[0].times, "after"),
-                f"what lies at {after} or later",
-            )
+        if after is not None or before is not None:
+            return between(self.options, self.layout, series, after, before)
         if fingerprint_of(series) == self.fingerprint and fraction_of(self.options.validation) is not None:
             return held_out(self.options, self.layout, series)
         return judge(self.options, self.layout, series, None, "the whole of the given data")
@@ -287,17 +298,14 @@ class Forecaster(Task):
     def baseline(self) -> dict[str, float]:
         """Return the squared error of simple forecasts of held-out values, in deviations of the training part."""
         assert self.parts is not None
-        held, season = self.parts.held, int(self.options.season or 1)
-        result = self.measured(held.panel, held.origins[spread(len(held.origins), WATCHED)])
-        return {
-            f"{name} (mse_scaled)": value
-            for name, value in result.baselines(self.model.ridge.cpu().double().numpy(), season).items()
-        }
+        held = self.parts.held
+        result = self.measured(held, held.origins[spread(len(held.origins), WATCHED)])
+        return {f"{name} (mse_scaled)": value for name, value in self._simple(result).items()}
 
     def specimen(self, data: Any, steps: int) -> Specimen:
         """Return windows spread over the held-out part, or over other data."""
         assert data is not None or self.parts is not None
-        held = self.parts.held if data is None and self.parts is not None else self._judged(data, None)
+        held = self._judged(data, None)
         origins = held.origins[spread(len(held.origins), PROBED)]
         length = min(steps, self.context)
         return Specimen(self.gather(held.panel, origins), length, f"{len(origins)} forecasts of {self.horizon} steps")
@@ -314,7 +322,7 @@ class Forecaster(Task):
         for name, columns in (("known", layout.known), ("covariates", layout.past)):
             if columns:
                 told[name] = list(columns)
-        told["span"] = f"{o.horizon} steps of {layout.step} ahead, {o.context} back, season {o.season}"
+        told["span"] = f"{span_text(self.horizon, layout.step)} ahead, {o.context} back, season {o.season}"
         told["scaling"] = (
             "of each window: its last value, its mean absolute deviation"
             if o.scaling == "window"
@@ -330,7 +338,7 @@ class Forecaster(Task):
         return {
             "layout": self.layout.to_dict(),
             "measure": self.measure.to_dict(),
-            "widening": self.widening,
+            "widening": self.widening.tolist(),
             "time_column": self.time_column,
             "split": self.split,
         }
@@ -340,10 +348,11 @@ class Forecaster(Task):
         """Return the task of a model file."""
         assert isinstance(options, ForecasterOptions)
         layout, measure = Layout.from_dict(metadata["layout"]), Measure.from_dict(metadata["measure"])
-        widening = float(metadata["widening"])
-        if len(layout.targets) != len(measure.seasonal_error) or not 0 < widening < np.inf:
-            raise DataError("a forecaster has a scaling for each target and a widening above 0, got others")
         task = cls(options, layout, measure)
+        widening = np.asarray(metadata["widening"], np.float64)
+        sound = widening.shape == (task.horizon,) and np.isfinite(widening).all() and (widening > 0).all()
+        if len(layout.targets) != len(measure.seasonal_error) or not sound:
+            raise DataError("a forecaster has a scaling for each target, a widening above 0 for each step, got others")
         task.widening, task.split = widening, str(metadata.get("split", ""))
         task.time_column = metadata.get("time_column")
         return task

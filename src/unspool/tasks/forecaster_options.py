@@ -15,6 +15,8 @@ class ForecasterOptions(TrainingOptions):
 
     time: str | None = None
     """Column of the stamps; guessed otherwise."""
+    zone: str | None = None
+    """Time zone of the stamps, such as Europe/Berlin, whose clocks say day and week; as they are written otherwise."""
     target: str | None = None
     """Columns to forecast, separated by commas; every column of numbers that has no other use otherwise."""
     known: str | None = None

@@ -7,7 +7,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,6 +22,16 @@ from unspool.training.protocol import State, Stepper, Task
 MOST: Final = 100_000
 """Streams that are kept where nobody says how many."""
 GROWTH: Final = 1.25  # of the tensors, when they are full
+
+
+@runtime_checkable
+class BurstStepper(Protocol):
+    """A stepper to which several rows of a stream may come at once, so that what is not carried on is done once."""
+
+    def burst(
+        self, inputs: NDArray[np.float32], streams: Sequence[int], state: State
+    ) -> tuple[list[dict[str, Any]], State]:
+        """Return the answers to inputs [N, I], row n of the stream streams[n] of B, and the next state of all B."""
 
 
 class Streams:
@@ -47,7 +57,10 @@ class Streams:
 
     @torch.no_grad()
     def step(self, keys: Sequence[str], inputs: NDArray[np.float32]) -> list[dict[str, Any]]:
-        """Answer rows of N keys, inputs [N, I], as if they came one after the other."""
+        """Answer rows of N keys, inputs [N, I], as if they came one after the other.
+
+        An answer with `refused` says why a row cannot follow those before it; its stream stays as it was.
+        """
         answers: list[dict[str, Any]] = []
         while len(answers) < len(keys):
             slots, new = self._admit(keys[len(answers) :])
@@ -84,8 +97,15 @@ class Streams:
         return slots, new
 
     def _advance(self, slots: list[int], inputs: NDArray[np.float32]) -> list[dict[str, Any]]:
+        if isinstance(self.stepper, BurstStepper):
+            places = {slot: place for place, slot in enumerate(dict.fromkeys(slots))}
+            index = self._index(list(places))
+            state = trees.select(self._state, index)
+            told, after = self.stepper.burst(inputs, [places[slot] for slot in slots], state)
+            self._write(index, after)
+            return told
         answers: list[dict[str, Any]] = [{}] * len(slots)
-        for rows in _rounds(slots):
+        for rows in rounds_of(slots):
             index = self._index([slots[row] for row in rows])
             found, after = self.stepper.step(inputs[rows], trees.select(self._state, index))
             self._write(index, after)
@@ -129,7 +149,14 @@ class Streams:
         Raises:
             CheckpointError: the file is none of `save`, is damaged, or belongs to another model.
         """
-        tensors, document = checkpoint.read(path, "streams")
+        try:
+            tensors, document = checkpoint.read(path, "streams")
+        except CheckpointError as error:
+            if error.__cause__ is None:
+                raise
+            raise CheckpointError(  # without the library's words for what it met
+                f"{path} is no file of saved streams, or was cut short; name another file, or remove it to begin anew"
+            ) from error
         if document.get("model") != model:
             raise CheckpointError(
                 f"{path} holds states of another model; name the model that wrote it, or another file"
@@ -158,7 +185,7 @@ def model_fingerprint(task: Task) -> str:
     return digest.hexdigest()
 
 
-def _rounds(slots: Sequence[int]) -> list[list[int]]:
+def rounds_of(slots: Sequence[int]) -> list[list[int]]:
     """Row numbers such that no slot comes twice in a round, and each slot's rows keep their order."""
     rounds: list[list[int]] = []
     seen: dict[int, int] = {}
