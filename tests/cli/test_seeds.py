@@ -29,8 +29,21 @@ def test_each_seed_has_its_run_and_the_range_is_theirs(capsys: pytest.CaptureFix
     assert len(set(losses)) == 3
     assert told["validation_loss"] == {"mean": pytest.approx(sum(losses) / 3), "min": min(losses), "max": max(losses)}
     assert "tokens_per_second" not in told
+    assert json.loads(Path("all", "seeds.json").read_text()) == told
     assert run([*TRAIN, "--steps", "2", "--seed", "6", "--out", "one", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["validation_loss"] == losses[1]
+
+
+def test_the_result_is_printed_even_if_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    command = [part for part in TRAIN if part not in ("--no-baseline", "--quiet")]
+    assert run([*command, "--steps", "2", "--seeds", "2", "--out", "loud"]) == 0
+    loud = capsys.readouterr()
+    assert "mean and range of 2 seeds, the held-out part drawn anew by each" in loud.err
+    assert run([*command, "--quiet", "--steps", "2", "--seeds", "2", "--out", "quiet"]) == 0
+    quiet = capsys.readouterr()
+    assert quiet.out == loud.out and quiet.err == ""
+    table = dict(line.split("  ", 1) for line in quiet.out.splitlines())
+    assert table["baseline, majority class"].strip() == "0.5000  (0.5000 to 0.5000)"
 
 
 def test_a_number_that_one_run_lacks_has_no_mean() -> None:

@@ -9,6 +9,10 @@ from tests.tasks.made import classifier, rows, write_model
 from unspool.tasks.calibration import calibration_error, crossed, fit_temperature, reliability, softened
 
 
+def rows_as_pairs(count: int) -> list[tuple[str, str]]:
+    return [(text, label) for label, text in rows(count, 7)]
+
+
 def drawn(temperature: float, count: int = 4000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Log-probabilities that are too sharp by a factor, and labels from the right ones."""
     rng = np.random.default_rng(seed)
@@ -74,7 +78,13 @@ def test_the_model_keeps_its_temperature(tmp_path) -> None:  # type: ignore[no-u
     sharp = np.exp(softened(task.raw(task.sequences_of(texts)), 1.0))
     assert task.predict(texts)[0].probabilities.max() < sharp[0].max()
     plain = classifier(data, validation="0.4", calibrate=False)
-    assert plain.metrics()["temperature"] == 1.0
+    found = plain.metrics()
+    assert found["temperature"] == 1.0 and "calibrated_error" not in found and "calibrated_loss" not in found
+    assert list(found["reliability"]) == ["before"] == list(plain.evaluate(rows_as_pairs(40))["reliability"])
+    axes = plain.figures(found)["reliability"]().axes[0]
+    (line,) = axes.get_legend().get_texts()
+    assert line.get_text().startswith("not calibrated")
+    assert sum(int(text.get_text()) for text in axes.texts) == found["sequences"]
 
 
 def test_pictures_of_a_result() -> None:

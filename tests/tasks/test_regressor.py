@@ -84,3 +84,9 @@ def test_baselines() -> None:
 def test_labels_that_are_no_numbers(label: str) -> None:
     with pytest.raises(DataError, match=r"number|label"):
         regressor([("abc", "1"), ("abd", "2.5"), ("abe", label)])
+
+
+def test_the_picture_has_equal_axes() -> None:
+    task = regressor()
+    axes = task.figures(task.metrics())["answers"]().axes[0]
+    assert axes.get_aspect() == 1.0 and axes.get_xlim() == axes.get_ylim()

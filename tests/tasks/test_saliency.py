@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,10 @@ import pytest
 import torch
 
 import unspool
-from tests.tasks.made import CLASSIFIER, classifier, rows, waves
+from tests.tasks.made import CLASSIFIER, classifier, rows, waves, write_model
+from unspool.cli.main import run
 from unspool.nets.pooled import PooledNet
-from unspool.tasks.saliency import gradient_times_input
+from unspool.tasks.saliency import LONGEST, Saliency, draw_saliency, gradient_times_input
 
 
 @pytest.mark.parametrize("encoder", ["linear", "conv"])
@@ -51,3 +53,60 @@ def test_the_picture(tmp_path: Path) -> None:
     ):
         path = task.draw_saliency(data, tmp_path / f"{task.text}.png")
         assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_what_raises_all_classes_alike_decides_nothing() -> None:
+    task = classifier()
+    raw = torch.tensor([[1.0, 3.0, 0.5], [2.0, -1.0, 2.5]], dtype=torch.float64)
+    logs = raw.log_softmax(1).amax(1)
+    torch.testing.assert_close(task.decided(raw), logs - (1 - logs.exp()).log())
+    torch.testing.assert_close(task.decided(raw + 5), task.decided(raw))
+
+
+def found(values: np.ndarray, channels: tuple[str, ...] | None = None) -> Saliency:
+    return Saliency(values, values, "answer", {}, channels)
+
+
+@pytest.mark.parametrize("channels", [1, 8, 12, 30])
+def test_every_channel_is_drawn_and_named(channels: int) -> None:
+    values = np.random.default_rng(0).normal(size=(9, channels)).astype(np.float32)
+    names = tuple(f"sensor {number}" for number in range(channels))
+    axes, colours = draw_saliency([found(values, names)]).axes
+    assert axes.images[0].get_array().shape == (channels, 9)
+    assert tuple(label.get_text() for label in axes.get_yticklabels()) == names
+    assert len(axes.lines) == (channels if channels <= 12 else 0)
+    low, high = colours.get_ylim()
+    assert high == -low == pytest.approx(np.abs(values).max())
+    assert draw_saliency([found(values)]).axes[0].get_yticklabels()[0].get_text() == "1"
+
+
+def test_long_texts_are_cut_and_short_ones_are_small() -> None:
+    def text(length: int) -> Saliency:
+        return Saliency("a" * length, np.ones(length, np.float32), "answer", {})
+
+    axes = draw_saliency([text(LONGEST + 321)]).axes[0]
+    assert axes.get_title("left") == "answer  (the first 2,000 of 2,321 characters)"
+    assert len(axes.texts) == LONGEST
+    figure = draw_saliency([text(10), text(4)])
+    assert figure.axes[0].images[0].get_array().shape == (1, 10) and figure.get_figwidth() < 6
+
+
+def test_the_command_prints_its_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, picture = write_model(classifier(), tmp_path / "m"), tmp_path / "why.png"
+    command = ["predict", str(model), "--text", "yab", "--saliency"]
+    assert run([*command, str(picture), "--json"]) == 0 and picture.exists()
+    (answer,) = json.loads(capsys.readouterr().out)["predictions"]
+    assert answer["read"] == "yab" and len(answer["saliency"]) == 3 and set(answer["probabilities"]) == {"no", "yes"}
+    assert run([*command, str(picture)]) == 0
+    assert capsys.readouterr().out.startswith(answer["label"])
+    assert run([*command, "why.gif"]) == 2
+    assert "--saliency must end in" in capsys.readouterr().err
+
+
+def test_the_command_gives_shares_of_channels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = write_model(classifier(waves(channels=2)), tmp_path / "m")
+    np.savez(tmp_path / "x.npz", X=np.ones((3, 7, 2)))
+    given = [str(model), str(tmp_path / "x.npz"), "--saliency", str(tmp_path / "x.png")]
+    assert run(["predict", *given, "--json"]) == 0
+    answers = json.loads(capsys.readouterr().out)["predictions"]
+    assert [np.shape(answer["saliency"]) for answer in answers] == [(7, 2)] * 3

@@ -45,7 +45,7 @@ def predict(
     output
         Draw the answers into this picture: forecasts with their fan, labels over time.
     saliency
-        Draw what of each sequence decided its answer into this picture: gradient x input.
+        Draw what of each sequence decided its answer into this picture, gradient x input; --json prints it as well.
     stream
         Answer each row of one file or of standard input as it comes, by one CPU thread unless --threads says more.
     """
@@ -62,16 +62,20 @@ def predict(
         raise SpecError("--key, --state, --max-streams and --format are for streams; add --stream")
     if (text is None) == (not data):
         raise SpecError("predict needs either INPUT files or --text; give one of them")
-    for picture in filter(None, (output, saliency)):
-        check_format(Path(picture))
+    for flag, picture in (("--output", output), ("--saliency", saliency)):
+        if picture is not None:
+            check_format(Path(picture), flag)
     machine.apply()
     task = open_model(run, machine.device, unknown)
-    given = Text(text) if text is not None else restore_dash(data)
+    given: Any = Text(text) if text is not None else restore_dash(data)
     if saliency is not None:
+        given = _whole(task, run).unlabelled(given)  # read once: standard input comes once
         remark(f"picture: {_whole(task, run).draw_saliency(given, Path(saliency))}")
     if output is not None:
         remark(f"picture: {task.draw_answers(given, Path(output))}")
-    if saliency is None and output is None:
+    if json and saliency is not None:
+        print_json({"run": run, "predictions": [found.plain() for found in _whole(task, run).saliency(given)]})
+    elif json or output is None:
         _print(task, run, given, json=json)
     return 0
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from unspool.cli import clock
-from unspool.cli.streams import print_json, remark
+from unspool.cli.streams import json_text, print_json, print_table, remark, write_output
 from unspool.errors import SpecError
 
 Summary = dict[str, Any]
@@ -38,11 +38,17 @@ def train_seeds(
         seed = first + number
         if status := train(seed, None if out is None else str(Path(out) / f"seed-{seed}"), found.append):
             return status
+    if out is not None:
+        write_output(str(Path(out) / "seeds.json"), json_text(gathered(found)))
     return found
 
 
 def spread(summaries: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """Return mean, min and max of each number that all summaries of trained networks measure."""
+    """Return mean, min and max of each number that all summaries of trained networks measure.
+
+    Baselines stand among them as `baseline, NAME`: the held-out part is another for each seed, and so are they.
+    """
+    summaries = [{**one, **_baselines(one)} for one in summaries]
     names = [name for name, value in summaries[0].items() if isinstance(value, float) and name not in OF_THE_MACHINE]
     found = {}
     for name in names:
@@ -52,11 +58,28 @@ def spread(summaries: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]
     return found
 
 
+def _baselines(summary: Mapping[str, Any]) -> dict[str, float]:
+    return {f"baseline, {name}": value for name, value in (summary.get("baseline") or {}).items()}
+
+
+def gathered(summaries: Sequence[Summary]) -> Summary:
+    """Return what `--json` prints, and what is kept in seeds.json beside the runs."""
+    return {"task": summaries[0]["task"], **spread(summaries), "runs": list(summaries)}
+
+
 def report(summaries: Sequence[Summary], *, quiet: bool, json: bool) -> None:
-    """Tell mean and range of what was measured."""
-    numbers = spread(summaries)
+    """Tell mean and range of what was measured: as JSON or as a table, either of them the result of the command."""
     if json:
-        print_json({"task": summaries[0]["task"], **numbers, "runs": list(summaries)})
-    remark(f"mean and range of {len(summaries)} seeds", quiet=quiet)
-    for name, value in numbers.items():
-        remark(f"{name:<20}  {value['mean']:.4f}  ({value['min']:.4f} to {value['max']:.4f})", quiet=quiet)
+        print_json(gathered(summaries))
+        return
+    remark(f"mean and range of {len(summaries)} seeds, {_drawn(summaries)}", quiet=quiet)
+    print_table({
+        name: f"{value['mean']:.4f}  ({value['min']:.4f} to {value['max']:.4f})"
+        for name, value in spread(summaries).items()
+    })  # fmt: skip
+
+
+def _drawn(summaries: Sequence[Mapping[str, Any]]) -> str:
+    """Say whether all networks were measured on the same."""
+    same = len({str(summary.get("split")) for summary in summaries}) == 1
+    return "all measured on the same part" if same else "the held-out part drawn anew by each"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,9 @@ CHARACTERS: Final = 2_000_000
 NUMBERS: Final = 20_000_000
 STEPS: Final = 64  # that a numeric sequence is resampled to
 CELLS: Final = 300_000_000  # of the tables of time warping, about half a minute
+ASKED: Final = 200  # held-out sequences that time warping answers, or all; known ones are left out before
+AT_ONCE: Final = 256  # known sequences below which the time no longer falls
+RAW_STEPS: Final = 1024  # of the longest sequence up to which time warping does without resampling, where it can
 ALPHAS: Final = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)  # penalties of a ridge regression, chosen by leave-one-out
 
 
@@ -30,8 +34,10 @@ def accuracies(training: Labelled, held: Labelled) -> dict[str, float]:
     "majority class" always answers with the most frequent class, the first of equals. Where scikit-learn is
     installed, texts also meet "logistic regression on character 1-4-grams" (one class against the rest, on
     tf-idf with 1 + ln tf of the 200,000 most frequent). Numeric sequences meet their nearest neighbour, channels
-    standardised and resampled linearly to 64 steps, twice: by Euclidean distance, which needs scikit-learn, and by
-    dynamic time warping in a band of a tenth. Where only a part of the data was used, the name says how much.
+    standardised, twice: by Euclidean distance, resampled linearly to 64 steps, which needs scikit-learn, and by dynamic
+    time warping in a band of a tenth, resampled to the longest sequence in a small set and to 64 steps, as the name
+    then says, in another. Where only a part of the data was used, drawn at random of each class, the name says how
+    much.
     """
     assert training.labels is not None and held.labels is not None
     answer = np.bincount(training.labels).argmax()
@@ -40,16 +46,24 @@ def accuracies(training: Labelled, held: Labelled) -> dict[str, float]:
     if asked.labels is None or not any(map(len, known.sequences)) or not len(asked):
         return found  # nothing to tell classes by, or nobody to ask
 
-    def enter(name: str, answers: Callable[[Labelled, Labelled], NDArray[np.int64]], asked: Labelled) -> None:
+    def enter(
+        name: str, answers: Callable[[Labelled, Labelled], NDArray[np.int64]], known: Labelled, asked: Labelled
+    ) -> None:
         with suppress(ImportError):  # scikit-learn is an extra
             right = answers(known, asked) == asked.labels
             found[_named(name, known, training, asked, held)] = float(np.mean(right))
 
     if training.kind == "text":
-        enter("logistic regression on character 1-4-grams", _logistic, asked)
-    else:
-        enter("nearest neighbour", _nearest, asked)
-        enter("nearest neighbour, time warped", _warped, _few_enough(known, asked))
+        enter("logistic regression on character 1-4-grams", _logistic, known, asked)
+        return found
+    enter("nearest neighbour", _nearest, known, asked)
+    steps, pairs = _warping(known, asked)
+    few = _of_each_class(asked, max(ASKED, pairs // max(AT_ONCE, len(known))))
+    if (most := pairs // len(few)) >= AT_ONCE or most >= len(known):  # otherwise each sequence is too wide
+        at = "" if steps == known.lengths.max() else f", at {steps} steps"
+        enter(
+            f"nearest neighbour, time warped by a tenth{at}", partial(_warped, steps), _of_each_class(known, most), few
+        )
     return found
 
 
@@ -125,27 +139,47 @@ def _nearest(known: Labelled, asked: Labelled) -> NDArray[np.int64]:
     return np.asarray(model.predict(_points(asked, scaling)), dtype=np.int64)
 
 
-def _warped(known: Labelled, asked: Labelled) -> NDArray[np.int64]:
+def _warped(steps: int, known: Labelled, asked: Labelled) -> NDArray[np.int64]:
     assert known.labels is not None
     scaling = Standardiser.fit(known.arrays)
-    places = _points(known, scaling).reshape(len(known), STEPS, -1)
+    places = _points(known, scaling, steps).reshape(len(known), steps, -1)
     nearest = [
-        warped_distances(point, places).argmin() for point in _points(asked, scaling).reshape(-1, *places.shape[1:])
+        warped_distances(point, places).argmin()
+        for point in _points(asked, scaling, steps).reshape(-1, *places.shape[1:])
     ]
     return known.labels[nearest]
 
 
-def _few_enough(known: Labelled, asked: Labelled) -> Labelled:
-    """As many of those who ask as time warping can answer."""
-    each = len(known) * STEPS * (2 * band(STEPS) + 1) * (known.arrays[0].shape[1] + 2)
-    return asked.select(np.arange(min(len(asked), max(1, CELLS // each))))
+def _warping(known: Labelled, asked: Labelled) -> tuple[int, int]:
+    """The steps at which time is warped, and how many pairs of sequences can be compared there."""
+    channels, longest = known.arrays[0].shape[1], int(known.lengths.max())
+
+    def affordable(steps: int) -> int:
+        return CELLS // int(steps * (2 * band(steps) + 1) * (channels + 2))
+
+    raw = longest <= RAW_STEPS and max(AT_ONCE, len(known)) * len(asked) <= affordable(longest)
+    steps = longest if raw else STEPS
+    return steps, affordable(steps)
 
 
-def _points(data: Labelled, scaling: Standardiser) -> NDArray[np.float32]:
-    """Every sequence as one point, [N, STEPS * C]."""
-    points = np.empty((len(data), STEPS, len(scaling.mean)), dtype=np.float32)
+def _of_each_class(data: Labelled, most: int) -> Labelled:
+    """About as many sequences, drawn at random but always the same, and the same share of every class."""
+    assert data.labels is not None
+    if len(data) <= most:
+        return data
+    order = permutation(len(data), 0, 0)
+    kept = [
+        members[: max(1, round(len(members) * most / len(data)))]
+        for members in (order[data.labels[order] == label] for label in np.unique(data.labels))
+    ]
+    return data.select(np.sort(np.concatenate(kept)))
+
+
+def _points(data: Labelled, scaling: Standardiser, steps: int = STEPS) -> NDArray[np.float32]:
+    """Every sequence as one point, [N, steps * C]."""
+    points = np.empty((len(data), steps, len(scaling.mean)), dtype=np.float32)
     for point, sequence in zip(points, data.arrays, strict=True):
-        point[:] = resample(scaling.apply(sequence), STEPS)
+        point[:] = resample(scaling.apply(sequence), steps)
     return points.reshape(len(data), -1)
 
 

@@ -55,7 +55,7 @@ def crossed(logs: Floats, labels: NDArray[np.int64]) -> Floats:
 
 
 def reliability(logs: Floats, labels: NDArray[np.int64]) -> dict[str, list[float]]:
-    """Return `confidence`, `accuracy` and `share` of the answers in each of 15 even bins, without the empty ones.
+    """Return `confidence`, `accuracy`, `share` and `count` of the answers in each of 15 even bins that is not empty.
 
     The confidence of an answer is the probability of the likeliest class; bins are open below.
     """
@@ -67,7 +67,8 @@ def reliability(logs: Floats, labels: NDArray[np.int64]) -> dict[str, list[float
     def mean(values: NDArray[Any]) -> list[float]:
         return (np.bincount(places, values, BINS)[filled] / counts[filled]).tolist()  # type: ignore[no-any-return]
 
-    return {"confidence": mean(confidence), "accuracy": mean(right), "share": (counts[filled] / len(logs)).tolist()}
+    shares = {"share": (counts[filled] / len(logs)).tolist(), "count": counts[filled].tolist()}
+    return {"confidence": mean(confidence), "accuracy": mean(right), **shares}
 
 
 def calibration_error(bins: Mapping[str, Sequence[float]]) -> float:
@@ -76,8 +77,11 @@ def calibration_error(bins: Mapping[str, Sequence[float]]) -> float:
     return float((share * np.abs(accuracy - confidence)).sum())
 
 
-def draw_reliability(before: Mapping[str, Sequence[float]], after: Mapping[str, Sequence[float]]) -> Figure:
+def draw_reliability(before: Mapping[str, Sequence[float]], after: Mapping[str, Sequence[float]] | None) -> Figure:
     """Draw accuracy over confidence, before and after calibration; on the diagonal probabilities mean what they say.
+
+    Without `after` there is one line, which was not calibrated. At the points of the last stands how many answers each
+    bin holds.
 
     Raises:
         MissingExtra: matplotlib is not installed.
@@ -85,12 +89,18 @@ def draw_reliability(before: Mapping[str, Sequence[float]], after: Mapping[str, 
     figure = new_figure(5.5, 5.0)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
-    for bins, colour, name in ((before, "C7", "as trained"), (after, "C0", "calibrated")):
+    lines = [(before, "C7", "not calibrated" if after is None else "as trained")]
+    if after is not None:
+        lines.append((after, "C0", "calibrated"))
+    for bins, colour, name in lines:
         told = f"{name}: calibration error {calibration_error(bins):.4f}"
         axes.plot(bins["confidence"], bins["accuracy"], color=colour, linewidth=1, label=told)
         sizes = 400 * np.asarray(bins["share"])
         axes.scatter(bins["confidence"], bins["accuracy"], s=sizes, color=colour, alpha=0.5)
+    last = lines[-1][0]
+    for confidence, accuracy, count in zip(last["confidence"], last["accuracy"], last["count"], strict=True):
+        axes.annotate(f"{count:,}", (confidence, accuracy), (0, 7), textcoords="offset points", ha="center", fontsize=7)
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="confidence", ylabel="accuracy", aspect="equal")
-    axes.set_title("reliability (area = share of the answers)")
+    axes.set_title("reliability (area = share of the answers, number = how many)")
     axes.legend(loc="upper left", fontsize=8)
     return figure

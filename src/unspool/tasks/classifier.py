@@ -26,7 +26,7 @@ from unspool.tasks.classifier_options import ClassifierOptions
 from unspool.tasks.confusion import confusion_matrix, draw_confusion, report
 from unspool.tasks.whole import FEW, Whole
 from unspool.tasks.whole_options import WholeOptions
-from unspool.tasks.whole_reading import Batch, Encoding, encoding_from
+from unspool.tasks.whole_reading import Batch, Encoding, behind_name, encoding_from
 from unspool.training.options import TrainingOptions
 
 if TYPE_CHECKING:
@@ -88,8 +88,12 @@ class Classifier(Whole):
         return functional.cross_entropy(raw, targets, self.class_weights.to(raw.device), reduction="none")
 
     def decided(self, raw: Tensor) -> Tensor:
-        """Return the score of the likeliest class."""
-        return raw.amax(dim=1)
+        r"""Return the log-odds of the likeliest class k against all others, :math:`z_k - \log \sum_{j \ne k} e^{z_j}`.
+
+        Its own score alone would also lead back what raises all classes alike, and changes no answer.
+        """
+        best = raw.argmax(dim=1, keepdim=True)
+        return raw.gather(1, best)[:, 0] - raw.scatter(1, best, -torch.inf).logsumexp(dim=1)
 
     def guesses(self, raw: Tensor) -> Tensor:
         """Return the likeliest class."""
@@ -104,8 +108,8 @@ class Classifier(Whole):
         ]
 
     def told(self, answer: Mapping[str, Any]) -> str:
-        """Return label and probability."""
-        return f"{answer['label']}\t{answer['probabilities'][answer['label']]:.4f}"
+        """Return label and probability, behind the name of the sequence if it has one."""
+        return behind_name(answer, f"{answer['label']}\t{answer['probabilities'][answer['label']]:.4f}")
 
     def predict(self, sequences: Any) -> list[Prediction]:
         """Return a prediction for each of a list of texts, of arrays [T, C] (or one array [N, T, C]), or of rows."""
@@ -127,31 +131,34 @@ class Classifier(Whole):
         assert self.held is not None
         logs, labels = softened(self.raw(self.held), 1.0), _labels(self.held)
         if not self.options.calibrate or len(labels) < FEW:
-            return self._report(logs, labels, logs)
+            return self._report(logs, labels, None)
         self.temperature = fit_temperature(logs, labels)
         return self._report(logs, labels, crossed(logs, labels))
 
     def measure(self, data: Labelled) -> dict[str, Any]:
-        """Return loss, accuracy, macro-F1, confusion matrix and calibration."""
+        """Return loss, accuracy, macro-F1, confusion matrix and calibration; without a temperature only as trained."""
         logs = softened(self.raw(data), 1.0)
-        return self._report(logs, _labels(data), softened(logs, self.temperature))
+        calibrated = None if self.temperature == 1.0 else softened(logs, self.temperature)
+        return self._report(logs, _labels(data), calibrated)
 
     def _report(
-        self, logs: NDArray[np.float64], labels: NDArray[np.int64], calibrated: NDArray[np.float64]
+        self, logs: NDArray[np.float64], labels: NDArray[np.int64], calibrated: NDArray[np.float64] | None
     ) -> dict[str, Any]:
         matrix = confusion_matrix(labels, logs.argmax(axis=1), len(self.classes))
-        bins = {"before": reliability(logs, labels), "after": reliability(calibrated, labels)}
-        return {
+        bins = {"before": reliability(logs, labels)}
+        told = {
             "validation_loss": float(-logs[np.arange(len(logs)), labels].mean()),
             **report(matrix),
             "confusion": matrix.tolist(),
             "sequences": len(logs),
             "temperature": self.temperature,
             "calibration_error": calibration_error(bins["before"]),
-            "calibrated_error": calibration_error(bins["after"]),
-            "calibrated_loss": float(-calibrated[np.arange(len(logs)), labels].mean()),
-            "reliability": bins,
         }
+        if calibrated is not None:
+            bins["after"] = reliability(calibrated, labels)
+            told["calibrated_error"] = calibration_error(bins["after"])
+            told["calibrated_loss"] = float(-calibrated[np.arange(len(logs)), labels].mean())
+        return {**told, "reliability": bins}
 
     def evaluate(self, data: Any) -> dict[str, Any]:
         """Return the metrics and the classes."""
@@ -164,7 +171,7 @@ class Classifier(Whole):
         bins = metrics["reliability"]
         return {
             "confusion": lambda: draw_confusion(np.array(metrics["confusion"]), self.classes),
-            "reliability": lambda: draw_reliability(bins["before"], bins["after"]),
+            "reliability": lambda: draw_reliability(bins["before"], bins.get("after")),
         }
 
     def describe(self) -> dict[str, Any]:
@@ -187,11 +194,10 @@ class Classifier(Whole):
         """Return the task of a model file."""
         assert isinstance(options, ClassifierOptions)
         task = cls(options, [str(name) for name in metadata["classes"]], encoding_from(metadata))
-        task.split = str(metadata.get("split", ""))
         task.temperature = float(metadata.get("temperature", 1.0))
         if not 0.0 < task.temperature < np.inf:
             raise DataError(f"a temperature must be finite and above 0, got {task.temperature}; use a backup")
-        return task
+        return task.restored(metadata)
 
 
 def _labels(data: Labelled) -> NDArray[np.int64]:

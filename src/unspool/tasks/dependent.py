@@ -16,6 +16,28 @@ BELONGS: dict[str, tuple[str, tuple[str, ...]]] = {
     "hold": ("schedule", ("step",)),
 }
 
+# options of the tasks that read whole sequences, by the kind of data that they mean something for
+KINDS: dict[str, tuple[str, ...]] = {
+    "text": ("unknown", "embedding_size", "embedding_dropout"),
+    "numeric": ("flatten",),
+}
+
+
+def check_kind(options: TrainingOptions, kind: str) -> None:
+    """Refuse an option that means nothing for sequences of this kind, "text" or "numeric".
+
+    Raises:
+        SpecError: names the option, and the kind that it is for.
+    """
+    defaults = {field.name: field.default for field in fields(options)}
+    for other, names in KINDS.items():
+        given = [name for name in names if getattr(options, name) != defaults[name]]
+        if other != kind and given:
+            wanted, came = ("texts", "series of numbers")[:: 1 if other == "text" else -1]
+            raise SpecError(f"--{given[0].replace('_', '-')} is for {wanted}, got {came}; leave it out")
+    if kind == "text" and getattr(options, "encoder", None) == "conv":
+        raise SpecError("--encoder conv reads series of numbers, got texts; leave it out")
+
 
 def check_dependent(options: TrainingOptions) -> None:
     """Refuse an option that would do nothing; one that has its default cannot be told from one that was left out.

@@ -17,7 +17,7 @@ from unspool.tasks.regressor_options import RegressorOptions
 from unspool.tasks.sizing import WholeSizing
 from unspool.tasks.whole import Whole
 from unspool.tasks.whole_options import WholeOptions
-from unspool.tasks.whole_reading import Encoding, encoding_from
+from unspool.tasks.whole_reading import Encoding, behind_name, encoding_from
 from unspool.training.options import TrainingOptions
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ class Regressor(Whole):
         return [{"value": value} for value in (raw[:, 0] * self.deviation + self.mean).tolist()]
 
     def told(self, answer: Mapping[str, Any]) -> str:
-        """Return the number."""
-        return f"{answer['value']:.6g}"
+        """Return the number, behind the name of the sequence if it has one."""
+        return behind_name(answer, f"{answer['value']:.6g}")
 
     def predict(self, sequences: Any) -> NDArray[np.float64]:
         """Return a number for each of a list of texts, of arrays [T, C] (or one array [N, T, C]), or of rows."""
@@ -136,9 +136,7 @@ class Regressor(Whole):
         mean, deviation = (float(metadata["target"][name]) for name in ("mean", "deviation"))
         if not np.isfinite(mean) or not 0.0 < deviation < np.inf:
             raise DataError(f"a target has a finite mean and a deviation above 0, got {mean} and {deviation}")
-        task = cls(options, encoding_from(metadata), mean, deviation)
-        task.split = str(metadata.get("split", ""))
-        return task
+        return cls(options, encoding_from(metadata), mean, deviation).restored(metadata)
 
 
 def _numbers(data: Labelled) -> NDArray[np.float64]:
@@ -151,7 +149,10 @@ def _draw(metrics: Mapping[str, Any]) -> Figure:
     figure = new_figure(5.5, 5.0)
     axes = figure.subplots()
     ends = [min(truth.min(), found.min()), max(truth.max(), found.max())]
+    margin = 0.05 * (ends[1] - ends[0]) or 1.0
     axes.plot(ends, ends, color="0.7", linewidth=1)
     axes.scatter(truth, found, s=8, alpha=0.5)
-    axes.set(xlabel="true", ylabel="answered", title=f"mse {metrics['mse']:.4g}, R² {metrics['r2']:.3f}")
+    limits = (ends[0] - margin, ends[1] + margin)
+    axes.set(xlim=limits, ylim=limits, aspect="equal", xlabel="true", ylabel="answered")
+    axes.set_title(f"mse {metrics['mse']:.4g}, R² {metrics['r2']:.3f}")
     return figure

@@ -127,14 +127,19 @@ class WholeSizing(NamedTuple):
     budget: Budget | None  # in place of both
 
 
-def whole_sizing(lengths: NDArray[np.int64], width: int, *, text: bool, budget: Budget | None) -> WholeSizing:
-    """Propose a bidirectional LSTM and a budget for training sequences of these lengths."""
+def whole_sizing(
+    lengths: NDArray[np.int64], width: int, *, text: bool, budget: Budget | None, apart: bool = False
+) -> WholeSizing:
+    """Propose a bidirectional LSTM and a budget for training sequences of these lengths.
+
+    Every character of a text is a step of the recurrent layers, and so is every number where steps are kept `apart`.
+    """
     if len(lengths) <= SMALL:
-        return _small_sizing(lengths, width, text)
-    return _large_sizing(lengths, width, text, budget)
+        return _small_sizing(lengths, width, text or apart)
+    return _large_sizing(lengths, width, text, apart, budget)
 
 
-def _small_sizing(lengths: NDArray[np.int64], width: int, text: bool) -> WholeSizing:
+def _small_sizing(lengths: NDArray[np.int64], width: int, apart: bool) -> WholeSizing:
     """Small sets, small nets, large steps; long series are read in parts.
 
     Series of one channel that are all as long are taken to be aligned, as outlines and daily curves are: there it
@@ -142,7 +147,7 @@ def _small_sizing(lengths: NDArray[np.int64], width: int, text: bool) -> WholeSi
     recordings shapes may stand anywhere, and convolutions find them.
     """
     batch_size = max(8, min(64, len(lengths) // 8))
-    if text or lengths.mean() < LONG_SERIES:
+    if apart or lengths.mean() < LONG_SERIES:
         return WholeSizing(64, 1, 0.3, 5e-3, batch_size, "mean", "none", "linear", 1, 4, 1200, None)
     if width == 1 and lengths.min() == lengths.max():
         frame = -(-int(lengths[0]) // FRAMES)
@@ -150,9 +155,11 @@ def _small_sizing(lengths: NDArray[np.int64], width: int, text: bool) -> WholeSi
     return WholeSizing(64, 1, 0.3, 5e-3, batch_size, "mean", "none", "conv", 1, 4, 600, None)
 
 
-def _large_sizing(lengths: NDArray[np.int64], width: int, text: bool, budget: Budget | None) -> WholeSizing:
+def _large_sizing(
+    lengths: NDArray[np.int64], width: int, text: bool, apart: bool, budget: Budget | None
+) -> WholeSizing:
     """The widest net that reads the data several times within the minutes that are given."""
-    encoder = "linear" if text or lengths.mean() < LONG_SERIES else "conv"
+    encoder = "linear" if text or apart or lengths.mean() < LONG_SERIES else "conv"
     steps = int(lengths.sum()) // (4 if encoder == "conv" else 1)
 
     def operations(hidden: int) -> int:

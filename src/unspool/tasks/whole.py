@@ -23,17 +23,30 @@ from unspool.figure import save
 from unspool.nets.pooled import PooledNet
 from unspool.spec import replace
 from unspool.tasks.batches import Gathered, by_length
-from unspool.tasks.dependent import check_dependent
+from unspool.tasks.dependent import check_dependent, check_kind
 from unspool.tasks.holdout import fraction_of, located
-from unspool.tasks.saliency import DRAWN, Saliency, draw_saliency, gradient_times_input
+from unspool.tasks.saliency import DRAWN, Saliency, draw_saliency, saliencies
 from unspool.tasks.sizing import WholeSizing, whole_sizing
 from unspool.tasks.specimens import sequences
 from unspool.tasks.whole_options import WholeOptions, check_together
-from unspool.tasks.whole_reading import READ, READ_STEPS, Batch, Encoding, encoding_of, is_given, read, told_split
+from unspool.tasks.whole_reading import (
+    READ,
+    READ_STEPS,
+    Batch,
+    Encoding,
+    channels_from,
+    encoding_of,
+    is_given,
+    read,
+    read_validation,
+    told_split,
+    with_names,
+)
 from unspool.tasks.whole_stepper import WholeStepper
 from unspool.training.options import Budget, TrainingOptions
 from unspool.training.protocol import Loss, Specimen, Task
 
+WHOLE = "the whole of the given data"
 FEW = 200  # held-out sequences below which the last model is kept: the best of many is chance
 LONG = 50  # steps of the longest sequence from which on gates begin with long memories, where only the last step counts
 
@@ -53,6 +66,7 @@ class Whole(Task):
         self.training: Labelled | None = None
         self.held: Labelled | None = None
         self.split = ""
+        self.channels: tuple[str, ...] | None = None  # columns that a table's numbers came from
         self.longest = 0  # training sequence
 
     @classmethod
@@ -101,17 +115,20 @@ class Whole(Task):
         options = replace(options, validation=located(options.validation))
         known = base if isinstance(base, cls) else None
         classes = known.known_classes() if known else None
-        whole = read(cls.numbers, options, data if is_given(data) else cls.builtin(), classes)
+        names = known.channels if known else None
+        whole = read(cls.numbers, options, data if is_given(data) else cls.builtin(), classes, names)
+        if base is None or options != base.options:
+            check_kind(options, whole.kind)
         fraction = fraction_of(options.validation)
         if fraction is None:
-            training, held = whole, read(cls.numbers, options, [options.validation], whole.classes or None)
+            training, held = whole, read_validation(cls.numbers, options, data, whole)
             told = f"validation on {Path(options.validation).name}"
         else:
             training, held = split(whole, fraction, options.seed)
             told = told_split(whole, fraction, options.seed)
         task = cls.fitted(options, training, known.encoding if known else encoding_of(training), known)
         task.expect(training)
-        task.training, task.held, task.split = training, held, told
+        task.training, task.held, task.split, task.channels = training, held, told, whole.channels
         task.fingerprint = whole.fingerprint + (held.fingerprint if fraction is None else "")
         task.keeps = "best" if len(held) >= FEW else "last"
         task.longest = int(training.lengths.max())
@@ -129,9 +146,7 @@ class Whole(Task):
     def _resolve(self, budget: Budget | None) -> None:
         assert self.training is not None
         o, lengths = self.options, self.training.lengths
-        if self.text and o.encoder == "conv":
-            raise SpecError("--encoder conv reads series of numbers, got texts; leave it out")
-        proposal = self.sized(whole_sizing(lengths, self.width, text=self.text, budget=budget))
+        proposal = self.sized(whole_sizing(lengths, self.width, text=self.text, apart=o.flatten, budget=budget))
         batch_size = min(o.batch_size or proposal.batch_size, len(lengths))
         per_epoch = -(-len(lengths) // batch_size)
         epochs = max(proposal.epochs, -(-proposal.updates // per_epoch))
@@ -232,7 +247,7 @@ class Whole(Task):
         """Return a text as ids [T], or channels [T, C] standardised as in training."""
         if isinstance(self.encoding, Vocabulary):
             return self.encoding.encode(sequence, self.options.unknown)
-        return self.encoding.apply(sequence)
+        return self.encoding.apply(sequence) if len(sequence) else np.zeros((0, self.width), np.float32)
 
     def _varied(self, encoded: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
         strength = self.options.augment or "none"
@@ -270,41 +285,27 @@ class Whole(Task):
 
     def evaluate(self, data: Any) -> dict[str, Any]:
         """Return the metrics on other labelled sequences; of the training data, only the held-out part is used."""
-        given = read(self.numbers, self.options, data, self.known_classes())
+        given = read(self.numbers, self.options, data, self.known_classes(), self.channels)
         self.expect(given)
         fraction = fraction_of(self.options.validation)
         if given.fingerprint == self.fingerprint and fraction is not None:
             _, self.held = split(given, fraction, self.options.seed)
             return {**self.metrics(), "split": told_split(given, fraction, self.options.seed)}
-        return {**self.measure(given), "split": "the whole of the given data"}
+        trained_on = fraction is None and self.fingerprint.startswith(given.fingerprint)  # the other file's follows
+        return {**self.measure(given), "split": "the training data itself" if trained_on else WHOLE}
 
     def answers(self, data: Any) -> list[dict[str, Any]]:
         """Return the answer for each sequence in files, in a text, or in Python."""
-        return self.worded(torch.from_numpy(self.raw(self.unlabelled(data))))
+        given = self.unlabelled(data)
+        return with_names(self.worded(torch.from_numpy(self.raw(given))), given.names)
 
     def saliency(self, data: Any, most: int | None = None) -> list[Saliency]:
         """Return which steps decided each answer, of all sequences or the first of them."""
-        given = self.unlabelled(data)
-        places, found = np.arange(len(given))[:most], []
-        for first in range(0, len(places), READ):
-            index = places[first : first + READ]
-            batch = self.gather(given, index)
-            shares = gradient_times_input(self.model, batch.values, batch.lengths, self.decided)
-            with torch.no_grad():
-                answers = self.worded(self.model(batch.values, batch.lengths).double())
-            found += [
-                Saliency(self._seen(given.sequences[i]), share, self.told(answer))
-                for i, share, answer in zip(index, shares, answers, strict=True)
-            ]
-        return found
-
-    def _seen(self, sequence: Any) -> str | NDArray[np.float32]:
-        """Return a sequence as the network took it: without unknown characters where they are skipped."""
-        return self.encoding.decode(self.encode(sequence)) if isinstance(self.encoding, Vocabulary) else sequence
+        return saliencies(self, self.unlabelled(data), most)
 
     def draw_saliency(self, data: Any, path: Path) -> Path:
         """Draw what decided the first answers."""
-        return save(draw_saliency(self.saliency(data, DRAWN)), path)
+        return save(draw_saliency(self.saliency(data, DRAWN)), path, flag="--saliency")
 
     def unlabelled(self, data: Any) -> Labelled:
         """Return sequences whose labels, if they have any, do not matter: of files, of a `Text`, or of Python data."""
@@ -312,7 +313,7 @@ class Whole(Task):
             if not self.text:
                 raise SpecError(f"--text needs a {self.name} of texts, this one reads numeric sequences; give it files")
             return self.sequences_of([data.text])
-        given = read(False, self.options, data, None, labels=False)
+        given = read(False, self.options, data, None, self.channels, labels=False)
         self.expect(given)
         return given
 
@@ -323,7 +324,9 @@ class Whole(Task):
         if not self.text or is_frame(given) or isinstance(given, Mapping):
             return self.unlabelled(given)
         options = replace(self.options, text_column="text")
-        return read(False, options, {"text": list(given)}, None, labels=False)
+        texts = read(False, options, {"text": list(given)}, None, labels=False)
+        self.expect(texts)
+        return texts
 
     def expect(self, data: Labelled) -> None:
         """Refuse sequences of another kind.
@@ -334,8 +337,8 @@ class Whole(Task):
         if (data.kind == "text") != self.text:
             wanted = "texts" if self.text else "numeric sequences"
             raise DataError(f"this model reads {wanted}, got {data.kind} sequences; give it what it was trained on")
-        if not self.text and data.arrays[0].shape[1] != self.width:
-            came = data.arrays[0].shape[1]
+        came = self.width if self.text else next((a.shape[1] for a in data.arrays if len(a)), self.width)
+        if came != self.width:  # empty sequences have as many as anybody asks for
             raise DataError(
                 f"this model reads {self.width} channels, got {came}; give the same channels in their order"
             )
@@ -354,7 +357,7 @@ class Whole(Task):
             return sequences(self, self.held, steps)
         if isinstance(data, Text):
             return sequences(self, self.unlabelled(data), steps)
-        given = read(self.numbers, self.options, data, self.known_classes(), labels=False)
+        given = read(self.numbers, self.options, data, self.known_classes(), self.channels, labels=False)
         self.expect(given)
         return sequences(self, given, steps)
 
@@ -376,5 +379,12 @@ class Whole(Task):
         }
 
     def metadata(self) -> dict[str, Any]:
-        """Return the vocabulary or scaling, and the split."""
-        return {"vocabulary" if self.text else "scaling": self.encoding.to_dict(), "split": self.split}
+        """Return the vocabulary or scaling, the names of the channels, and the split."""
+        told = {"channels": self.channels and list(self.channels), "split": self.split}
+        return {"vocabulary" if self.text else "scaling": self.encoding.to_dict(), **told}
+
+    def restored(self, metadata: Mapping[str, Any]) -> Self:
+        """Return the task with what every model file of this kind holds."""
+        self.split = str(metadata.get("split", ""))
+        self.channels = channels_from(metadata, self.encoding)
+        return self

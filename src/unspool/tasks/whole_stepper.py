@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 class WholeStepper:
     """Many streams, each at its own place; the state is the stack's."""
 
-    columns: Sequence[str] | None = None  # the cells of a row in the order of the channels
-
     def __init__(self, task: Whole) -> None:
         self.task = task
+        self.columns: Sequence[str] | None = task.channels  # of a row, in their order
         task.model.eval()
 
     def read(self, cells: Sequence[str]) -> NDArray[np.float32]:
