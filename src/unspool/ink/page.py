@@ -1,0 +1,144 @@
+"""Lines of handwriting laid out on a page."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from unspool.data.pen.strokes import Points, Strokes
+from unspool.errors import DataError, SpecError
+from unspool.ink.options import LARGEST, SMALLEST, Page
+
+Lines = Sequence[Sequence[Strokes]]
+
+LETTER: Final = 2.5  # mm
+PEN: Final = 1 / 6  # of a letter's height
+ASCENT: Final = 0.6  # of the line height: above the baseline
+HAIR: Final = 1e-6  # mm: no rounding of sums sends a piece to the next line
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What is drawn: strokes in the order of writing, in mm, x to the right and y up from the lower left corner.
+
+    width, height: the page's sides in mm. pen: its width in mm. strokes: points [n, 2] of each. texts: what each line
+    says, None = unknown.
+
+    Raises:
+        DataError: a point lies beside the page.
+    """
+
+    width: float
+    height: float
+    pen: float
+    strokes: tuple[Points, ...]
+    texts: tuple[str | None, ...] = ()
+
+    def __post_init__(self) -> None:
+        for points in self.strokes:
+            outside = (points < -HAIR) | (points > np.add([self.width, self.height], HAIR))
+            if outside.any():
+                x, y = points[outside.any(axis=1)][0]
+                raise DataError(
+                    f"all ink must lie on the page, but a point lies at ({x:.4g}, {y:.4g}) mm of {self.width:g} x "
+                    f"{self.height:g}; normalise the strokes, or choose a larger page or smaller letters"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Pieces that stand beside each other, in sizes; `left` is where each one's ink begins, from the row's left end."""
+
+    pieces: tuple[Strokes, ...]
+    lefts: tuple[float, ...]
+    width: float
+    backward: bool
+
+
+def lay_out(lines: Lines, page: Page) -> Sheet:
+    """Each line begins at the margin and goes on in the next one where a piece does not fit; [] is an empty line.
+
+    A piece (a word, or a whole line) is never cut. It is normalised: its baseline is y = 0, its unit the height of
+    small letters. Lines from right to left stand at the right margin, their first piece outermost.
+
+    Raises:
+        SpecError: a piece is wider than the room between the margins, or the lines are higher.
+        DataError: ink lies beside the page.
+    """
+    room = np.subtract(page.sides or (LARGEST, LARGEST), 2 * page.margin)
+    letter = _letter(lines, page, room[0])
+    rows = [row for line in lines for row in _rows(line, page, (room[0] + HAIR) / letter)]
+    step = page.line_height * letter
+    if len(rows) * step > room[1] + HAIR:
+        raise SpecError(
+            f"the lines must fit on the page, but {len(rows)} of {step:.3g} mm are higher than the {room[1]:.4g} mm "
+            "between the margins; choose smaller letters, a larger page, or fewer lines"
+        )
+    if page.sides is None:
+        room = np.array([max((row.width for row in rows), default=0.0) * letter, max(len(rows), 1) * step])
+    strokes: list[Points] = []
+    for number, row in enumerate(rows):
+        start = page.margin + (room[0] - row.width * letter if row.backward else 0.0)
+        baseline = page.margin + room[1] - (number + ASCENT) * step
+        for piece, left in zip(row.pieces, row.lefts, strict=True):
+            origin, place = [piece.bounds()[0], 0.0], [start + left * letter, baseline]
+            with np.errstate(over="ignore"):  # what is infinite lies beside the page
+                strokes += [(points - origin) * letter + place for points in piece.strokes()]
+    texts = tuple(_text(line) for line in lines)
+    width, height = (room + 2 * page.margin).tolist()
+    return Sheet(width, height, letter * PEN if page.pen is None else page.pen, tuple(strokes), texts)
+
+
+def _letter(lines: Lines, page: Page, room: float) -> float:
+    """Millimetres a unit: as asked for, or so that the widest piece fits."""
+    widest = max((_width(piece) for line in lines for piece in line), default=0.0)
+    letter = page.letter or max(min(LETTER, room / widest if widest else LETTER), SMALLEST)
+    if widest * letter > room + HAIR:
+        raise SpecError(
+            f"a piece of handwriting must fit between the margins, {room:.4g} mm, but one is {widest * letter:.4g} mm "
+            f"wide with letters of {letter:.3g} mm; break its line, or choose smaller letters or a larger page"
+        )
+    return letter
+
+
+def _rows(line: Sequence[Strokes], page: Page, room: float) -> list[_Row]:
+    """One line, broken before each piece that would pass the room, in sizes."""
+    backward = page.direction == "rtl" or (page.direction == "auto" and _runs_left(_text(line) or ""))
+    broken: list[list[Strokes]] = [[]]
+    used = 0.0
+    for piece in line:
+        wanted = used + _width(piece) + (page.word_gap if broken[-1] else 0.0)
+        if broken[-1] and wanted > room:
+            broken.append([])
+            wanted = _width(piece)
+        broken[-1].append(piece)
+        used = wanted
+    return [_row(tuple(pieces), page.word_gap, backward) for pieces in broken]
+
+
+def _row(pieces: tuple[Strokes, ...], gap: float, backward: bool) -> _Row:
+    widths = np.array([_width(piece) for piece in pieces])
+    before = np.cumsum(widths) - widths + gap * np.arange(len(pieces))
+    width = float(widths.sum() + gap * max(len(pieces) - 1, 0))
+    lefts = width - before - widths if backward else before
+    return _Row(pieces, tuple(lefts.tolist()), width, backward)
+
+
+def _width(piece: Strokes) -> float:
+    left, _, right, _ = piece.bounds()
+    return right - left
+
+
+def _text(line: Sequence[Strokes]) -> str | None:
+    """What a line says, as far as its pieces know."""
+    return " ".join(piece.text for piece in line if piece.text) or None
+
+
+def _runs_left(text: str) -> bool:
+    """Whether the first letter with a direction is from right to left (Unicode Standard Annex 9, rules P2 and P3)."""
+    strong = (kind for kind in map(unicodedata.bidirectional, text) if kind in ("L", "R", "AL"))
+    return next(strong, "L") != "L"

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.ink.made import word
+from unspool.data.pen.strokes import Strokes
+from unspool.errors import DataError, SpecError
+from unspool.ink.options import Page
+from unspool.ink.page import Sheet, lay_out
+
+# 100 mm between the margins, letters of 2 mm in lines of 10 mm, the first baseline 6 mm below the margin
+PAGE = Page(size="120x80", margin=10, letter=2)
+
+
+def left(sheet: Sheet, stroke: int) -> float:
+    return float(sheet.strokes[stroke][:, 0].min())
+
+
+def right(sheet: Sheet, stroke: int) -> float:
+    return float(sheet.strokes[stroke][:, 0].max())
+
+
+def test_a_piece_stands_at_the_margin_on_its_baseline_wherever_it_was() -> None:
+    for x in (0.0, -7.0, 1e6):
+        sheet = lay_out([[word(x=x)]], PAGE)
+        assert (sheet.width, sheet.height) == (120, 80)
+        expected = (word().points * 2) + [10, 80 - 10 - 6]
+        np.testing.assert_allclose(np.concatenate(sheet.strokes), expected, atol=1e-6)
+
+
+def test_pieces_stand_beside_each_other_until_one_does_not_fit() -> None:
+    # 3 pieces of 30 mm and 2 gaps of 4 mm fit into 100 mm, a fourth does not
+    sheet = lay_out([[word(15)] * 4, [word(15)]], PAGE)
+    assert [left(sheet, stroke) for stroke in range(0, 15, 3)] == pytest.approx([10, 44, 78, 10, 10])
+    assert [sheet.strokes[stroke][0, 1] for stroke in range(1, 15, 3)] == pytest.approx([66.4, 66.4, 66.4, 56.4, 46.4])
+
+
+def test_a_row_may_be_filled_to_the_margin() -> None:
+    sheet = lay_out([[word(24), word(24)]], PAGE)  # 48 + 4 + 48
+    assert right(sheet, 3) == pytest.approx(110)
+    assert sheet.strokes[1][0, 1] == sheet.strokes[4][0, 1]
+
+
+def test_an_empty_line_takes_the_place_of_one() -> None:
+    sheet = lay_out([[word()], [], [word()]], PAGE)
+    assert sheet.strokes[1][0, 1] - sheet.strokes[4][0, 1] == pytest.approx(20)
+    assert sheet.texts == ("word", None, "word")
+
+
+@pytest.mark.parametrize("lines", [[], [[]], [[], []]])
+def test_no_handwriting_is_an_empty_page(lines: list[list[Strokes]]) -> None:
+    assert lay_out(lines, PAGE).strokes == ()
+    assert lay_out(lines, Page(size="fit", margin=3)).strokes == ()
+
+
+@pytest.mark.parametrize(("text", "direction"), [("שלום", "auto"), ("1) سلام", "auto"), ("abc", "rtl")])
+def test_lines_from_right_to_left_begin_at_the_right(text: str, direction: str) -> None:
+    page = Page(size="120x80", margin=10, letter=2, direction=direction)
+    sheet = lay_out([[word(15, text), word(20, text)]], page)
+    assert right(sheet, 0) == pytest.approx(110)
+    assert right(sheet, 3) == pytest.approx(110 - 30 - 4)
+
+
+@pytest.mark.parametrize(("text", "direction"), [("שלום", "ltr"), ("abc שלום", "auto"), (None, "auto"), ("12", "auto")])
+def test_all_others_begin_at_the_left(text: str | None, direction: str) -> None:
+    sheet = lay_out([[word(15, text)]], Page(size="120x80", margin=10, direction=direction))
+    assert left(sheet, 0) == pytest.approx(10)
+
+
+def test_letters_shrink_so_that_the_widest_piece_fits() -> None:
+    page = Page(size="120x80", margin=10)
+    assert right(lay_out([[word(8)]], page), 0) == pytest.approx(10 + 8 * 2.5)
+    sheet = lay_out([[word(8)], [word(200)]], page)
+    assert (right(sheet, 0), right(sheet, 3)) == pytest.approx((10 + 8 * 0.5, 110))
+    assert sheet.pen == pytest.approx(0.5 / 6)
+
+
+def test_a_page_may_be_as_large_as_its_lines() -> None:
+    sheet = lay_out([[word(8), word(10)], [word(4)]], Page(size="fit", margin=5, letter=2))
+    assert (sheet.width, sheet.height) == pytest.approx((20 * 2 + 10, 2 * 10 + 10))
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ([[word(51)]], "a piece of handwriting must fit between the margins, 100 mm, but one is 102 mm wide"),
+        ([[word()]] * 7, "the lines must fit on the page, but 7 of 10 mm are higher than the 60 mm between"),
+    ],
+)
+def test_what_does_not_fit_is_refused(lines: list[list[Strokes]], told: str) -> None:
+    with pytest.raises(SpecError, match=told):
+        lay_out(lines, PAGE)
+
+
+@pytest.mark.parametrize("page", [PAGE, Page(), Page(size="fit"), Page(direction="rtl")])
+@pytest.mark.parametrize("huge", [1e5, 1e300, 1.7e308])
+def test_huge_coordinates_are_refused(page: Page, huge: float) -> None:
+    with pytest.raises(DataError, match="all ink must lie on the page, but a point lies at"):
+        lay_out([[Strokes.of([[[0, 0], [1, huge]]])]], page)
+    with pytest.raises(SpecError, match="a piece of handwriting must fit"):
+        lay_out([[word(), Strokes.of([[[-huge, 0], [huge, 1]]])]], page)
