@@ -19,7 +19,7 @@ CHOICE = [*LEAVES, "sampling", "draws"]
 MODELS = [*LEAVES, "cells", "engine", "heads"]
 PROTOCOL = [*LEAVES, "draws", "cells.state", "webpage", "figure"]
 NETWORKS = ["cells", "engine", "heads", "nets", "nn", "decode"]
-BELOW_TASKS = [*CHOICE, "data", *NETWORKS, "training", "probe", "webpage", "figure"]
+BELOW_TASKS = [*CHOICE, "data", "ink", *NETWORKS, "training", "probe", "webpage", "figure"]
 MAY_IMPORT: dict[str, list[str]] = {
     "errors": [],
     "webpage": [],
@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "sampling": LEAVES,
     "draws": LEAVES,
     "data": LEAVES,
+    "ink": [*LEAVES, "data", "figure", "webpage"],
     "cells": [*LEAVES, "draws"],
     "heads": [*LEAVES, "draws"],
     "engine": [*LEAVES, "draws", "cells"],

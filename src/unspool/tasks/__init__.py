@@ -57,6 +57,11 @@ TASKS: dict[str, Entry] = {
         "unspool.tasks.forecaster_options:ForecasterOptions",
         "unspool.tasks.forecaster:Forecaster",
     ),
+    "handwriting": Entry(
+        "Learn to write by hand: a pen's points, with the text that they say or without.",
+        "unspool.tasks.pen.handwriting_options:HandwritingOptions",
+        "unspool.tasks.pen.handwriting:Handwriting",
+    ),
 }
 
 

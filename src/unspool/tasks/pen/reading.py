@@ -1,0 +1,163 @@
+"""Pen samples of any source as a network reads them: offsets of one size and slant, and the ids of their texts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unspool.data.pen.alphabet import Alphabet
+from unspool.data.pen.made import made_inks
+from unspool.data.pen.normalise import TYPICAL, Normaliser
+from unspool.data.pen.read import read_inks
+from unspool.data.pen.screen import Screen
+from unspool.data.pen.split import split_by_writer
+from unspool.data.pen.strokes import Inks, Strokes
+from unspool.errors import DataError
+from unspool.tasks.holdout import fraction_of
+from unspool.tasks.whole_reading import is_given
+
+NO_TEXT = "no text"
+
+
+@dataclass(frozen=True, eq=False)
+class PenData:
+    """S encoded samples end to end, so that millions of points are one array.
+
+    rows: float32 [N, 3]; sample s is rows[starts[s]:starts[s + 1]], as `Normaliser.encode` gives them.
+    ids: int32 [M]; its text is ids[text_starts[s]:text_starts[s + 1]], empty where the network reads none.
+    dropped: how many samples were left out, by the rule that they break.
+    """
+
+    rows: NDArray[np.float32]
+    starts: NDArray[np.int64]
+    ids: NDArray[np.int32]
+    text_starts: NDArray[np.int64]
+    dropped: Counter[str]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Points of each sample, [S]."""
+        return np.diff(self.starts)
+
+    def sample(self, place: int) -> NDArray[np.float32]:
+        """Rows [T, 3] of one sample."""
+        return self.rows[self.starts[place] : self.starts[place + 1]]
+
+    def text(self, place: int) -> NDArray[np.int32]:
+        """Ids [U] of its text."""
+        return self.ids[self.text_starts[place] : self.text_starts[place + 1]]
+
+
+class Reader(NamedTuple):
+    """How samples are encoded; without an alphabet their texts are not, and samples without one are taken too."""
+
+    normaliser: Normaliser
+    alphabet: Alphabet | None
+    screen: Screen = Screen()
+
+    def encoded(self, inks: Sequence[Strokes]) -> PenData:
+        """The samples that are one line of known characters.
+
+        Raises:
+            DataError: none is.
+        """
+        rows: list[NDArray[np.float32]] = []
+        texts: list[NDArray[np.int32]] = []
+        dropped: Counter[str] = Counter()
+        for sample, _ in self.normaliser.apply(inks):
+            reason = self._verdict(sample)
+            if reason is not None:
+                dropped[reason] += 1
+                continue
+            rows.append(self.normaliser.encode(sample))
+            text = np.empty(0) if self.alphabet is None else self.alphabet.encode(str(sample.text))
+            texts.append(text.astype(np.int32))
+        if not rows:
+            told = ", ".join(f"{count} by {reason!r}" for reason, count in dropped.most_common())
+            raise DataError(
+                f"at least one sample must be a line of known characters, but all are left out ({told}); "
+                "give lines with what they say"
+            )
+        return PenData(np.concatenate(rows), _starts(rows), np.concatenate(texts), _starts(texts), dropped)
+
+    def _verdict(self, sample: Strokes) -> str | None:
+        """The rule that a normalised sample breaks, None if it breaks none."""
+        reason = self.screen.verdict(sample)
+        if reason == NO_TEXT and self.alphabet is None:
+            return None if len(sample) <= self.screen.longest else "too long"
+        if reason is None and self.alphabet is not None and self.alphabet.unknown(str(sample.text)):
+            return "rare character"
+        return reason
+
+
+class Division(NamedTuple):
+    """What is trained on, what is held out, whose hands the latter are, and the fingerprint of all."""
+
+    training: Inks
+    held: Inks
+    writers: tuple[str, ...]
+    fingerprint: str
+
+
+class Prepared(NamedTuple):
+    """Encoded samples to train on and to validate on, and how they were encoded."""
+
+    training: PenData
+    held: PenData
+    reader: Reader
+
+
+def divided(data: Any, validation: str, seed: int) -> Division:
+    """Samples of files, folders or objects, made ones where none are given, some writers of them held out."""
+    inks = read_inks(data) if is_given(data) else made_inks()
+    fraction = fraction_of(validation)
+    if fraction is None:
+        held = read_inks([validation])
+        return Division(inks, held, (), inks.fingerprint() + held.fingerprint())
+    split = split_by_writer([sample.writer for sample in inks], fraction, seed)
+    return Division(inks.select(split.training), inks.select(split.validation), split.held_out, inks.fingerprint())
+
+
+def fitted(training: Inks, points_per_letter: float, rarest: int, *, text: bool) -> Reader:
+    """The reader for training samples; its mean and deviation are 0 and 1 until `encoded_parts` finds them."""
+    some = training.select(np.unique(np.linspace(0, len(training) - 1, TYPICAL).astype(np.int64)))
+    normaliser = replace(Normaliser().fitted(some, points_per_letter), mean=(0.0, 0.0), std=(1.0, 1.0))
+    return Reader(normaliser, _alphabet(training, rarest) if text else None)
+
+
+def encoded_parts(division: Division, reader: Reader, *, standardise: bool) -> Prepared:
+    """Both parts encoded; (dx, dy) of the training points that are kept have mean 0 and deviation 1 if asked for."""
+    training, held = reader.encoded(division.training), reader.encoded(division.held)
+    if not standardise:
+        return Prepared(training, held, reader)
+    mean = training.rows[:, :2].mean(axis=0, dtype=np.float64)
+    std = training.rows[:, :2].std(axis=0, dtype=np.float64)
+    std[std == 0] = 1.0  # a coordinate that never changes keeps its scale
+    for part in (training, held):
+        part.rows[:, :2] = (part.rows[:, :2] - mean) / std
+    (x, y), (dx, dy) = mean.tolist(), std.tolist()
+    normaliser = replace(reader.normaliser, mean=(x, y), std=(dx, dy))
+    return Prepared(training, held, reader._replace(normaliser=normaliser))
+
+
+def _alphabet(inks: Inks, rarest: int) -> Alphabet:
+    counts = Alphabet.of(sample.text for sample in inks).counts
+    kept = {symbol: count for symbol, count in counts.items() if count >= rarest}
+    if not kept:
+        raise DataError(
+            f"an alphabet needs a character that comes at least {rarest} times, but the commonest comes "
+            f"{max(counts.values())} times; lower --rarest"
+        )
+    return Alphabet(kept)
+
+
+def _starts(parts: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
