@@ -19,7 +19,7 @@ import numpy as np
 from command import print_place, print_table, unspool
 from numpy.typing import NDArray
 
-from unspool.tasks.surprise import auc, z_scores
+from unspool.tasks.forecasting.surprise import auc, z_scores
 
 HOURS, SEASON, COUNT = 6000, 24, 30
 Numbers = NDArray[np.float64]

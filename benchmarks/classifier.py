@@ -16,7 +16,7 @@ import numpy as np
 from command import print_place, print_table, unspool
 
 from unspool.data.labelled import Labelled, read_labelled, split
-from unspool.tasks.baselines import accuracies as simple
+from unspool.tasks.whole.baselines import accuracies as simple
 
 SET_ASIDE, SPLIT_SEED = 0.1, 12345
 BLANKS = str.maketrans("\t\n\r", "   ")

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unspool.data.stream import single_pass
-from unspool.tasks.language import Language
-from unspool.tasks.language_options import LanguageOptions
+from unspool.tasks.language.language import Language
+from unspool.tasks.language.options import LanguageOptions
 from unspool.training.options import Budget
 from unspool.training.schedule import learning_rate, warmup_steps
 from unspool.training.state import Training

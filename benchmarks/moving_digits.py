@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from unspool.data.idx import read_idx
 from unspool.data.stepwise import read_stepwise
-from unspool.tasks.tag_baselines import accuracies
-from unspool.tasks.tag_encoding import encoding_of
+from unspool.tasks.tagging.baselines import accuracies
+from unspool.tasks.tagging.encoding import encoding_of
 
 SIDE, DIGIT, FRAMES = 32, 20, 20
 SWITCH = 0.15  # probability that a frame begins another digit

@@ -319,7 +319,7 @@ def test_a_full_disk(written: int, monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
 
 def test_not_enough_memory(monkeypatch: pytest.MonkeyPatch, refused: Refused) -> None:
-    from unspool.tasks.language import Language
+    from unspool.tasks.language.language import Language
 
     for failure in (MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")):
 

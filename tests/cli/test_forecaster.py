@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.tasks.forecasting.made import FORECASTER, hourly
 from tests.tasks.made import flags
-from tests.tasks.made_series import FORECASTER, hourly
 from unspool.cli.main import run
 
 SMALL = [*flags({**FORECASTER, "dropout": 0.2}), "--quiet", "--no-baseline"]

@@ -16,8 +16,8 @@ from tests.tasks.made import model_bytes, write_model
 from unspool.cli import interactive
 from unspool.cli.main import run
 from unspool.data.marks import Marked
-from unspool.tasks.language import Language
-from unspool.tasks.pieces import Piece
+from unspool.tasks.language.language import Language
+from unspool.tasks.language.pieces import Piece
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from tests.tasks.made import LANGUAGE, flags, language, story
 from unspool.cli.main import run
 from unspool.errors import SpecError
 from unspool.nets.noise import AdaptiveWeightNoise
-from unspool.tasks.language_options import LanguageOptions
+from unspool.tasks.language.options import LanguageOptions
 from unspool.tasks.load import load
 from unspool.tasks.start import Session, begin, reopen
 from unspool.training import checkpoint

@@ -16,7 +16,7 @@ from tests.tasks.made import CLASSIFIER, LANGUAGE, flags, story, write_rows
 from tests.training.processes import start, wait_for
 from unspool.cli.main import run
 from unspool.tasks import start as start_module
-from unspool.tasks.language import Language
+from unspool.tasks.language.language import Language
 from unspool.tasks.start import Session, reopen
 from unspool.training import checkpoint, folder, loop
 from unspool.training.log import read_log

@@ -23,8 +23,8 @@ from tests.training.processes import PRELOADED, wait_for
 from unspool.cli.main import main, run
 from unspool.cli.stream import LONGEST
 from unspool.tasks.streaming import Streams
-from unspool.tasks.tagger import Tagger
-from unspool.tasks.tagger_options import TaggerOptions
+from unspool.tasks.tagging.options import TaggerOptions
+from unspool.tasks.tagging.tagger import Tagger
 from unspool.training.options import Budget
 
 LENGTH, STREAMS = 12, 5

@@ -14,8 +14,8 @@ from tests.tasks.made import LANGUAGE, flags, model_bytes, rows, story, write_mo
 from unspool.cli.main import run
 from unspool.data.marks import Marked
 from unspool.data.sources import Text
-from unspool.tasks.language import Language
-from unspool.tasks.language_options import LanguageOptions
+from unspool.tasks.language.language import Language
+from unspool.tasks.language.options import LanguageOptions
 from unspool.training.options import Budget
 
 

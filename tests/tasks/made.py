@@ -12,12 +12,12 @@ import numpy as np
 
 from unspool.data.builtin import builtin_adding
 from unspool.data.sources import Text
-from unspool.tasks.classifier import Classifier
-from unspool.tasks.classifier_options import ClassifierOptions
-from unspool.tasks.language import Language
-from unspool.tasks.language_options import LanguageOptions
-from unspool.tasks.regressor import Regressor
-from unspool.tasks.regressor_options import RegressorOptions
+from unspool.tasks.language.language import Language
+from unspool.tasks.language.options import LanguageOptions
+from unspool.tasks.whole.classifier import Classifier
+from unspool.tasks.whole.classifier_options import ClassifierOptions
+from unspool.tasks.whole.regressor import Regressor
+from unspool.tasks.whole.regressor_options import RegressorOptions
 from unspool.training import checkpoint
 from unspool.training.folder import model_document
 from unspool.training.options import Budget

@@ -15,7 +15,7 @@ from tests.tasks.made import LANGUAGE, language, write_model
 from unspool.data.ids import counts_of
 from unspool.errors import CheckpointError
 from unspool.nets.softmax import Clusters
-from unspool.tasks.language import Language
+from unspool.tasks.language.language import Language
 from unspool.tasks.start import Session, begin, reopen
 from unspool.training.options import Budget
 

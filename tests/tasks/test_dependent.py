@@ -12,10 +12,10 @@ import unspool
 from tests.tasks.made import CLASSIFIER, LANGUAGE, classifier, flags, language, story
 from unspool.cli.main import run
 from unspool.errors import SpecError
-from unspool.tasks.classifier_options import ClassifierOptions
 from unspool.tasks.dependent import BELONGS
-from unspool.tasks.language import Language
-from unspool.tasks.language_options import LanguageOptions
+from unspool.tasks.language.language import Language
+from unspool.tasks.language.options import LanguageOptions
+from unspool.tasks.whole.classifier_options import ClassifierOptions
 from unspool.training.options import Budget
 
 CASES: list[tuple[dict[str, Any], str]] = [

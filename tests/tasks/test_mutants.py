@@ -18,8 +18,8 @@ import pytest
 import unspool
 from tests.tasks.made import model_bytes, waves
 from unspool.errors import UnspoolError
-from unspool.tasks.classifier import Classifier
-from unspool.tasks.language import Language
+from unspool.tasks.language.language import Language
+from unspool.tasks.whole.classifier import Classifier
 
 KINDS = (("language", {}), ("language", {"unit": "byte"}), ("classifier", {"pooling": "attention"}), ("waves", {}))
 VALUES: tuple[Any, ...] = (

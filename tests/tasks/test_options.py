@@ -12,11 +12,11 @@ import pytest
 import unspool
 from tests.tasks.made import CLASSIFIER, LANGUAGE, classifier, rows, story
 from unspool.errors import DataError
-from unspool.tasks.classifier_options import ClassifierOptions
-from unspool.tasks.forecaster_options import ForecasterOptions
-from unspool.tasks.language_options import LanguageOptions
+from unspool.tasks.forecasting.options import ForecasterOptions
+from unspool.tasks.language.options import LanguageOptions
 from unspool.tasks.start import Run
-from unspool.tasks.tagger_options import TaggerOptions
+from unspool.tasks.tagging.options import TaggerOptions
+from unspool.tasks.whole.classifier_options import ClassifierOptions
 from unspool.training.options import NETWORK_OPTIONS, Budget, TrainingOptions
 
 COMMON: dict[str, Any] = {
@@ -175,7 +175,7 @@ def run(task: str, data: Any, out: Path, **options: Any) -> Run:
 
 
 def test_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from unspool.tasks import language_reading
+    from unspool.tasks.language import reading as language_reading
 
     monkeypatch.setattr(language_reading, "builtin_text", lambda name: unspool.Text(f"{name} " * 200))
     found = {}

@@ -16,8 +16,8 @@ from unspool.data.marks import Marked
 from unspool.engine import kernels
 from unspool.engine.library import library
 from unspool.errors import DataError, SpecError
-from unspool.tasks.language import Language
-from unspool.tasks.language_text import READ, TextModel
+from unspool.tasks.language.language import Language
+from unspool.tasks.language.text import READ, TextModel
 
 OPTIONS: list[dict[str, Any]] = [{}, {"temperature": 0.7, "top_k": 5}, {"top_p": 0.8}, {"min_p": 0.05}]
 RULES: list[dict[str, Any]] = [
@@ -385,6 +385,6 @@ def test_score_does_not_depend_on_where_it_is_cut(monkeypatch: pytest.MonkeyPatc
     text = story(80)
     whole = model().score(text)
     for size in (1, 7, 100):
-        monkeypatch.setattr("unspool.tasks.language_text.READ", size)
+        monkeypatch.setattr("unspool.tasks.language.text.READ", size)
         np.testing.assert_allclose(model().score(text), whole, atol=2e-5)
     assert isinstance(model(), TextModel)

@@ -19,8 +19,8 @@ PRELOADED = [
     "rich.progress",
     "matplotlib.backends.backend_agg",
     "unspool.cli.training",
-    "unspool.tasks.language",
-    "unspool.tasks.classifier",
+    "unspool.tasks.language.language",
+    "unspool.tasks.whole.classifier",
 ]
 
 
@@ -31,13 +31,13 @@ def command(arguments: Sequence[str], errors: str, save_seconds: float, environm
     import torch
 
     from unspool.cli.main import main
-    from unspool.tasks import sizing
+    from unspool.tasks import speed
     from unspool.training import loop
 
     torch.set_num_threads(1)
     loop.SAVE_SECONDS = save_seconds
     if "SPEED" in environment:
-        sizing.machine_speed = lambda: float(environment["SPEED"])
+        speed.machine_speed = lambda: float(environment["SPEED"])
     with open(errors, "w") as file:
         os.dup2(file.fileno(), 2)
     main([*arguments, "--threads", "1"])

@@ -11,8 +11,8 @@ from torch import nn
 
 import unspool
 from tests.tasks.made import story
-from unspool.tasks.language import Language
-from unspool.tasks.language_options import LanguageOptions
+from unspool.tasks.language.language import Language
+from unspool.tasks.language.options import LanguageOptions
 from unspool.tasks.start import begin
 from unspool.training.events import Progress
 from unspool.training.options import Budget

@@ -11,7 +11,7 @@ import pytest
 import unspool
 from tests.tasks.made import LANGUAGE, story
 from unspool.errors import TrainingError
-from unspool.tasks.language import Language
+from unspool.tasks.language.language import Language
 from unspool.tasks.start import Session, begin, finish, reopen
 from unspool.training import checkpoint, folder, loop
 from unspool.training.events import Event, Finished, Progress, RolledBack, Saved, Started, Validated

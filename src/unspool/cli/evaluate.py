@@ -102,8 +102,8 @@ def _check_figures(task: Task, output: str | None) -> None:
 
 def _learning(task: Task, run: str, dynamic: bool, rate: float | None) -> dict[str, float]:
     """The options of dynamic evaluation; none where it is not asked for."""
-    from unspool.tasks.dynamic import RATE
-    from unspool.tasks.language import Language
+    from unspool.tasks.language.dynamic import RATE
+    from unspool.tasks.language.language import Language
 
     if not dynamic and rate is None:
         return {}

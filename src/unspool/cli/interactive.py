@@ -12,10 +12,10 @@ import numpy as np
 
 from unspool.cli.streams import remark
 from unspool.errors import UnspoolError
-from unspool.tasks.masks import first_mark, starting_mark
+from unspool.tasks.language.masks import first_mark, starting_mark
 
 if TYPE_CHECKING:
-    from unspool.tasks.language import Language
+    from unspool.tasks.language.language import Language
 
 HELP = (
     "type a line and the model goes on with one of its own; an empty line lets it go on; Ctrl-C stops its line\n"

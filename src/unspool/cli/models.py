@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from unspool.errors import SpecError
 from unspool.spec import replace
-from unspool.tasks.language import Language
+from unspool.tasks.language.language import Language
 from unspool.tasks.load import load
 from unspool.training.protocol import Task
 

@@ -14,7 +14,7 @@ from unspool.cli.streams import print_json, remark, restore_dash
 from unspool.errors import SpecError
 
 if TYPE_CHECKING:
-    from unspool.tasks.whole import Whole
+    from unspool.tasks.whole.whole import Whole
     from unspool.training.protocol import Task
 
 
@@ -81,7 +81,7 @@ def predict(
 
 
 def _whole(task: Task, run: str) -> Whole:
-    from unspool.tasks.whole import Whole
+    from unspool.tasks.whole.whole import Whole
 
     if not isinstance(task, Whole):
         raise SpecError(f"--saliency needs a classifier or regressor, {run} is a {task.name} model; leave it out")

@@ -12,12 +12,12 @@ from unspool.cli.settings import Flat, Machine
 from unspool.cli.streams import json_text, print_json, remark, write_output
 from unspool.errors import SpecError
 from unspool.sampling import Sampling
-from unspool.tasks.writing import Writing, check_together
+from unspool.tasks.language.writing import Writing, check_together
 
 if TYPE_CHECKING:
-    from unspool.tasks.language import Language
-    from unspool.tasks.novelty import Novelty
-    from unspool.tasks.pieces import Piece
+    from unspool.tasks.language.language import Language
+    from unspool.tasks.language.novelty import Novelty
+    from unspool.tasks.language.pieces import Piece
 
 TEXTS = ("", ".txt")  # endings of files
 PAGES = (".html", ".htm")
@@ -164,8 +164,8 @@ def _comparison(model: Language, run: str, request: Request) -> Any:
     import numpy as np
 
     from unspool.data.corpus import read_corpus
+    from unspool.tasks.language.novelty import novelty
     from unspool.tasks.load import with_own_data
-    from unspool.tasks.novelty import novelty
     from unspool.training.folder import LAST
 
     if request.novelty_text is not None:
@@ -188,7 +188,7 @@ def _comparison(model: Language, run: str, request: Request) -> Any:
 def _content(path: str, run: str, head: str, raw: bool, results: list[Result], noun: str) -> str | bytes:
     """What is written to the file: a page, bytes or text, by its ending."""
     if Path(path).suffix.lower() in PAGES:
-        from unspool.tasks.page import Passage, page, symbols_of
+        from unspool.tasks.language.page import Passage, page, symbols_of
 
         passages = [
             Passage(f"sample {number}{_scored(result)}", symbols_of(result.pieces), head, str(result.novelty or ""))

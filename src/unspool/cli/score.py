@@ -13,7 +13,7 @@ from unspool.cli.streams import print_json, restore_dash, write_output
 from unspool.errors import SpecError
 
 if TYPE_CHECKING:
-    from unspool.tasks.language import Language
+    from unspool.tasks.language.language import Language
     from unspool.training.protocol import Task
 
 
@@ -45,7 +45,7 @@ def score(
         Write an HTML page to this file, in which each symbol has the colour of its probability.
     """
     from unspool.cli.models import open_model
-    from unspool.tasks.language import Language
+    from unspool.tasks.language.language import Language
 
     if (text is None) == (not data):
         raise SpecError("score needs either DATA or --text; give one of them")
@@ -79,7 +79,7 @@ def _score_text(
     import numpy as np
 
     from unspool.data.text import read_text
-    from unspool.tasks.page import Passage, Symbol, page, whole
+    from unspool.tasks.language.page import Passage, Symbol, page, whole
 
     given = text if text is not None else read_text(data)
     ids = model.vocabulary.encode(given, model.options.unknown)

@@ -34,32 +34,32 @@ class Entry:
 TASKS: dict[str, Entry] = {
     "language": Entry(
         "Learn a text symbol by symbol, and write more of it.",
-        "unspool.tasks.language_options:LanguageOptions",
-        "unspool.tasks.language:Language",
+        "unspool.tasks.language.options:LanguageOptions",
+        "unspool.tasks.language.language:Language",
     ),
     "classifier": Entry(
         "Learn to name the class of a whole sequence: a text, or channels over time.",
-        "unspool.tasks.classifier_options:ClassifierOptions",
-        "unspool.tasks.classifier:Classifier",
+        "unspool.tasks.whole.classifier_options:ClassifierOptions",
+        "unspool.tasks.whole.classifier:Classifier",
     ),
     "regressor": Entry(
         "Learn a number for a whole sequence: a text, or channels over time.",
-        "unspool.tasks.regressor_options:RegressorOptions",
-        "unspool.tasks.regressor:Regressor",
+        "unspool.tasks.whole.regressor_options:RegressorOptions",
+        "unspool.tasks.whole.regressor:Regressor",
     ),
     "tagger": Entry(
         "Learn to label every step of a sequence: frames of a video, parts of a signal, tokens, characters.",
-        "unspool.tasks.tagger_options:TaggerOptions",
-        "unspool.tasks.tagger:Tagger",
+        "unspool.tasks.tagging.options:TaggerOptions",
+        "unspool.tasks.tagging.tagger:Tagger",
     ),
     "forecaster": Entry(
         "Learn to forecast one or many time series, and how sure a forecast is.",
-        "unspool.tasks.forecaster_options:ForecasterOptions",
-        "unspool.tasks.forecaster:Forecaster",
+        "unspool.tasks.forecasting.options:ForecasterOptions",
+        "unspool.tasks.forecasting.forecaster:Forecaster",
     ),
     "handwriting": Entry(
         "Learn to write by hand: a pen's points, with the text that they say or without.",
-        "unspool.tasks.pen.handwriting_options:HandwritingOptions",
+        "unspool.tasks.pen.options:HandwritingOptions",
         "unspool.tasks.pen.handwriting:Handwriting",
     ),
 }

@@ -14,7 +14,7 @@ from unspool.errors import DataError
 from unspool.training.protocol import Specimen
 
 if TYPE_CHECKING:
-    from unspool.tasks.whole import Whole
+    from unspool.tasks.whole.whole import Whole
 
 WINDOWS, SEQUENCES = 16, 32
 

@@ -26,8 +26,8 @@ from unspool.tasks.batches import Gathered
 from unspool.tasks.dependent import check_dependent
 from unspool.tasks.holdout import fraction_of, located
 from unspool.tasks.pen.batches import PenBatch, gathered, training_batches
-from unspool.tasks.pen.handwriting_options import HandwritingOptions
 from unspool.tasks.pen.measures import gaussian, measure
+from unspool.tasks.pen.options import HandwritingOptions
 from unspool.tasks.pen.reading import PenData, Reader, divided, encoded_parts, fitted
 from unspool.tasks.pen.sizing import handwriting_sizing
 from unspool.tasks.pen.writing import Line, Pen

@@ -19,7 +19,7 @@ from unspool.data.pen.split import split_by_writer
 from unspool.data.pen.strokes import Inks, Strokes
 from unspool.errors import DataError
 from unspool.tasks.holdout import fraction_of
-from unspool.tasks.whole_reading import is_given
+from unspool.tasks.whole.reading import is_given
 
 NO_TEXT = "no text"
 

@@ -1,0 +1,3 @@
+"""Time series, and what comes next in them."""
+
+from __future__ import annotations

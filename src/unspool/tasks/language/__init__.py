@@ -1,0 +1,3 @@
+"""Text, symbol by symbol: learned, written, scored."""
+
+from __future__ import annotations
