@@ -74,7 +74,7 @@ def check(options: Dataclass) -> None:
     Raises:
         SpecError: names the option, the rule and what came.
     """
-    for name, hint in _hints(type(options)).items():
+    for name, hint in hints_of(type(options)).items():
         _check_value(name.replace("_", "-"), hint, getattr(options, name))
 
 
@@ -87,7 +87,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
+def hints_of(kind: type) -> dict[str, Any]:
+    """Return the types of a dataclass's fields, each looked up in the module that declares it."""
     hints = typing.get_type_hints(kind, include_extras=True)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 

@@ -14,6 +14,7 @@ from safetensors.numpy import save_file
 
 from tests.tasks.made import CLASSIFIER, LANGUAGE, flags, model_bytes, story, write_rows
 from unspool.cli.main import run
+from unspool.tasks import TASKS
 from unspool.training import checkpoint
 
 SMALL = [*flags(LANGUAGE), "--steps", "4", "--quiet", "--no-baseline"]
@@ -181,6 +182,7 @@ def test_channels(refused: Refused) -> None:
         (["train", "language", "story.txt", "--threads", "0"], "--threads"),
         (["train", "language", "story.txt", "--device", "cudda"], "'cuda'"),
         (["train", "language", "story.txt", "--tied", "--embedding-size", "0"], "a tied output needs an embedding"),
+        *((["train", task, "--batch-size", "0"], "--batch-size must be at least 1") for task in TASKS),
         (["train", "languish", "story.txt"], "language"),
         (["trian", "language"], "train"),
         (["sample"], "run"),

@@ -14,6 +14,7 @@ from unspool.cli.seeds import report, train_seeds
 from unspool.cli.settings import Flat, Machine, TrainSettings
 from unspool.cli.signals import Interrupt
 from unspool.cli.streams import print_json, remark, restore_dash
+from unspool.spec import hints_of
 from unspool.tasks import TASKS, Entry
 from unspool.training.options import Budget
 
@@ -43,6 +44,8 @@ def _command(name: str, entry: Entry) -> Callable[..., int]:
                 report(found, quiet=settings.quiet, json=settings.json)
                 return 0
 
+    # cyclopts looks them up in the module of the class, where the type of an inherited field may be unknown
+    options_class.__init__.__annotations__ |= hints_of(options_class)
     command.__annotations__ = {
         "data": Annotated[str, Parameter(help="Files or folders, or - for standard input.")],
         "options": Annotated[options_class, Flat],
