@@ -6,6 +6,7 @@ import os
 import warnings
 from functools import cache
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from unspool.errors import DataError, MissingExtra, SpecError
@@ -52,7 +53,9 @@ def save(figure: Figure, path: Path, dpi: int = 120, *, flag: str = "--output") 
     if boxes := _without_boxes(figure):
         shown = "".join(sorted(boxes)[:8])
         told = " ".join(f"U+{ord(character):04X}" for character in shown) + (" ..." if len(boxes) > 8 else "")
-        figure.supxlabel(f"boxes: no font here has {told}; install one, Noto Sans CJK for instance", fontsize=7)
+        told = f"boxes: no font here has {told}; install one, Noto Sans CJK for instance"
+        room = max(20, int(figure.get_figwidth() * 16))  # characters of 7 points
+        figure.supxlabel("\n".join(wrap(told, room)), fontsize=7)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with warnings.catch_warnings():
