@@ -12,6 +12,7 @@ from unspool.engine.dropout import dropout, mask
 from unspool.engine.layers import Bidirectional, Stack, build_stack
 from unspool.engine.stepping import step_stack
 from unspool.errors import SpecError
+from unspool.nets.grams import HashedGrams
 from unspool.nets.initialise import initialise, remember
 from unspool.nets.series import SeriesEncoder, framed, valid_steps
 
@@ -72,6 +73,7 @@ class PooledNet(nn.Module):
         input_size: number of symbols (with `embedding_size`), or of channels (without).
         outputs: how many numbers the answer has.
         embedding_size: E for symbols; 0 for numeric channels, which go in as they are.
+        ngrams: from 2 on, `HashedGrams` of runs of up to so many symbols are added to the symbols' vectors.
         dropout: on the vectors of symbols or of the encoder, between layers, and before the output layer.
         embedding_dropout: share of the symbols whose input vectors are 0 for a whole batch, in training (Gal and
             Ghahramani 2016).
@@ -92,6 +94,7 @@ class PooledNet(nn.Module):
         hidden_size: int,
         layers: int,
         embedding_size: int = 0,
+        ngrams: int = 1,
         pooling: str = "mean",
         dropout: float = 0.0,
         embedding_dropout: float = 0.0,
@@ -109,6 +112,7 @@ class PooledNet(nn.Module):
         self.pooling = Pooling(pooling, self.stack)
         self.output = nn.Linear(self.stack.output_size, outputs)
         initialise(self)
+        self.grams = HashedGrams(ngrams, embedding_size) if embedding_size and ngrams > 1 else None
         if memory:
             remember(self, memory)
 
@@ -121,6 +125,8 @@ class PooledNet(nn.Module):
         if self.embedding is None:
             return x
         vectors: Tensor = self.embedding(x)
+        if self.grams is not None:
+            vectors = vectors + self.grams(x)
         if self.training and self.embedding_dropout:
             kept = mask((self.embedding.num_embeddings, 1), self.embedding_dropout, generator, vectors)
             vectors = vectors * kept[x]
@@ -137,7 +143,7 @@ class PooledNet(nn.Module):
         return self._scored(self.pooling(outputs, lengths), generator)
 
     def every_step(self, x: Tensor, lengths: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
-        """Return the answer so far at every step, [T, B, outputs], of a network of one direction and frame 1."""
+        """Return the answer so far at every step, [T, B, outputs]; one direction, frame 1 and no n-grams."""
         outputs = self.stack(self.embed(x, generator), None, lengths, generator=generator).output
         return self._scored(outputs, generator)
 

@@ -18,7 +18,7 @@ BELONGS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 # options of the tasks that read whole sequences, by the kind of data that they mean something for
 KINDS: dict[str, tuple[str, ...]] = {
-    "text": ("unknown", "embedding_size", "embedding_dropout"),
+    "text": ("unknown", "embedding_size", "ngrams", "embedding_dropout"),
     "numeric": ("flatten",),
 }
 
@@ -35,8 +35,8 @@ def check_kind(options: TrainingOptions, kind: str) -> None:
         if other != kind and given:
             wanted, came = ("texts", "series of numbers")[:: 1 if other == "text" else -1]
             raise SpecError(f"--{given[0].replace('_', '-')} is for {wanted}, got {came}; leave it out")
-    if kind == "text" and getattr(options, "encoder", None) == "conv":
-        raise SpecError("--encoder conv reads series of numbers, got texts; leave it out")
+    if kind == "text" and (encoder := getattr(options, "encoder", None)) in ("conv", "both"):
+        raise SpecError(f"--encoder {encoder} reads series of numbers, got texts; leave it out")
 
 
 def check_dependent(options: TrainingOptions) -> None:

@@ -34,14 +34,19 @@ class WholeOptions(TrainingOptions):
     """Read each sequence from both ends; so it is unless --causal."""
     causal: bool = False
     """Read in one direction and learn to answer at every step, as streams need it."""
-    encoder: Literal["linear", "conv"] | None = None
-    """What reads numbers: the recurrent layers, or before them two convolutions that leave a quarter of the steps."""
+    encoder: Literal["linear", "conv", "both"] | None = None
+    """What reads numbers: the recurrent layers, or before them two convolutions that leave a quarter of the steps; with
+    both every second member has the convolutions, and the mean of its steps in place of --pooling last."""
     frame: Annotated[int | None, Between(1, 4096)] = None
     """Steps that the recurrent layers read at once, where no convolutions stand before them."""
+    members: Annotated[int | None, Between(1, 64)] = None
+    """Networks that are trained side by side; the mean of their scores is the answer."""
     init: Literal["plain", "chrono"] | None = None
     """First biases of the gates: 1, or memories from one step to the longest sequence (Tallec and Ollivier 2018)."""
     embedding_size: Annotated[int | None, Between(1, 65536)] = None
     """Width of the embedding of characters."""
+    ngrams: Annotated[int | None, Between(1, 8)] = None
+    """Runs of up to so many characters have vectors of their own beside the characters'; 1 for none."""
     embedding_dropout: Annotated[float, Between(0, 0.95)] = 0.0
     """Dropout of whole characters at the input, one mask a batch (Gal and Ghahramani 2016)."""
     weight_dropout: Annotated[float, Between(0, 0.95)] = 0.0
@@ -67,9 +72,16 @@ def check_together(options: WholeOptions) -> None:
     if options.causal and (options.bidirectional or options.pooling not in (None, "last")):
         other = "--bidirectional" if options.bidirectional else f"--pooling {options.pooling}"
         raise SpecError(f"--causal answers at every step from what came until then, got {other}; leave one of them out")
+    if options.causal and options.members not in (None, 1):
+        raise SpecError(f"--causal answers streams with one network, got --members {options.members}; leave one out")
+    if options.encoder == "both" and (options.causal or options.members == 1):
+        other = "--causal" if options.causal else "--members 1"
+        raise SpecError(f"--encoder both is for several networks that read ahead, got {other} too; leave one out")
     if options.encoder == "conv" and (options.causal or options.frame not in (None, 1)):
         other = "--causal" if options.causal else f"--frame {options.frame}"
         raise SpecError(f"--encoder conv reads ahead and several steps at once, got {other} too; leave one of them out")
+    if options.causal and options.ngrams not in (None, 1):
+        raise SpecError(f"--causal carries no characters from row to row, got --ngrams {options.ngrams}; leave one out")
     if options.causal and options.frame not in (None, 1):
         raise SpecError(f"--causal answers at every step, got --frame {options.frame}; leave one of them out")
     if options.init == "chrono" and options.cell == "rnn":

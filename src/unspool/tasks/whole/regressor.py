@@ -63,9 +63,10 @@ class Regressor(Whole):
         return cls(options, encoding, float(numbers.mean()), float(numbers.std()) or 1.0)
 
     def sized(self, proposal: WholeSizing) -> WholeSizing:
-        """Return one narrow layer and large steps, without dropout, whose noise would be an error of every answer."""
+        """Return one network with a narrow layer and large steps; noise on layers or scale would be an error."""
+        hidden = max(64, proposal.hidden_size // 2)
         return proposal._replace(
-            hidden_size=max(64, proposal.hidden_size // 2), layers=1, dropout=0.0, learning_rate=5e-3
+            hidden_size=hidden, layers=1, dropout=0.0, learning_rate=5e-3, augment="none", members=1
         )
 
     def targets(self, data: Labelled) -> NDArray[np.float32] | None:

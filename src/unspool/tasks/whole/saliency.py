@@ -19,6 +19,7 @@ from unspool.tasks.whole.reading import READ, with_names
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from unspool.tasks.whole.committee import Committee
     from unspool.tasks.whole.whole import Whole
 
 DRAWN: Final = 8  # sequences in one picture
@@ -66,7 +67,7 @@ def _seen(task: Whole, sequence: Any) -> str | NDArray[np.float32]:
 
 
 def gradient_times_input(
-    net: PooledNet, x: Tensor, lengths: Tensor, score: Callable[[Tensor], Tensor]
+    net: PooledNet | Committee, x: Tensor, lengths: Tensor, score: Callable[[Tensor], Tensor]
 ) -> list[NDArray[np.float32]]:
     r"""Return the first-order share of every input in a score, one array a sequence.
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from unspool.data.vocabulary import Vocabulary
 from unspool.errors import DataError
+from unspool.nets.pooled import PooledNet
 from unspool.training.protocol import State
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ class WholeStepper:
     def __init__(self, task: Whole) -> None:
         self.task = task
         self.columns: Sequence[str] | None = task.channels  # of a row, in their order
-        task.model.eval()
+        assert isinstance(task.model, PooledNet)  # one network: so it is with --causal
+        self.net = task.model.eval()
 
     def read(self, cells: Sequence[str]) -> NDArray[np.float32]:
         """Return a row of channels [C], standardised as in training, or the number of one character [1]."""
@@ -45,12 +47,12 @@ class WholeStepper:
 
     def initial(self, streams: int) -> State:
         """Return the state of sequences that have not begun."""
-        return self.task.model.stack.init_state(streams)
+        return self.net.stack.init_state(streams)
 
     def step(self, inputs: NDArray[np.float32], state: State) -> tuple[list[dict[str, Any]], State]:
         """Return the answers so far after rows [B, C], and the states after them."""
         x = torch.from_numpy(inputs).to(self.task.device)
-        raw, state = self.task.model.step(x[:, 0].long() if self.task.text else x, state)
+        raw, state = self.net.step(x[:, 0].long() if self.task.text else x, state)
         return self.task.worded(raw.double()), state
 
     def told(self, answer: Mapping[str, Any]) -> str:

@@ -26,6 +26,7 @@ from unspool.tasks.batches import Gathered, by_length
 from unspool.tasks.dependent import check_dependent, check_kind
 from unspool.tasks.holdout import fraction_of, located
 from unspool.tasks.specimens import sequences
+from unspool.tasks.whole.committee import Committee, built
 from unspool.tasks.whole.options import WholeOptions, check_together
 from unspool.tasks.whole.reading import (
     READ,
@@ -56,7 +57,7 @@ class Whole(Task):
 
     noun = "sequences"
     options: WholeOptions
-    model: PooledNet
+    model: PooledNet | Committee
     numbers: ClassVar[bool] = False  # whether labels are numbers, not classes
     both_ends: ClassVar[bool] = True  # whether sequences are read from both ends, unless an option says otherwise
     outputs: int  # numbers that the network gives for one answer
@@ -114,6 +115,9 @@ class Whole(Task):
             check_together(options)
         options = replace(options, validation=located(options.validation))
         known = base if isinstance(base, cls) else None
+        if known is not None:  # which may be from before there were several networks or n-grams
+            ngrams = options.ngrams or (1 if known.text else None)
+            options = replace(options, members=options.members or 1, ngrams=ngrams)
         classes = known.known_classes() if known else None
         names = known.channels if known else None
         whole = read(cls.numbers, options, data if is_given(data) else cls.builtin(), classes, names)
@@ -154,7 +158,9 @@ class Whole(Task):
         onward = o.causal or not self.both_ends  # read as it comes, step by step, and answered at the end
         hidden = o.hidden_size or proposal.hidden_size
         pooling = o.pooling or ("last" if onward else proposal.pooling)
+        members = o.members or max(1 if onward else proposal.members, 2 if o.encoder == "both" else 1)
         encoder = o.encoder or ("linear" if onward or (o.frame or 1) > 1 else proposal.encoder)
+        encoder = "linear" if encoder == "both" and members == 1 else encoder
         frame = o.frame or (1 if onward or encoder == "conv" else proposal.frame)
         remembers = pooling == "last" and frame == 1 and encoder == "linear" and self.longest >= LONG
         self.options = replace(
@@ -170,8 +176,10 @@ class Whole(Task):
             augment=o.augment or proposal.augment,
             encoder=encoder,
             frame=frame,
+            members=members,
             init=o.init or ("chrono" if remembers and o.cell != "rnn" else "plain"),
             embedding_size=(o.embedding_size or min(128, hidden)) if self.text else None,
+            ngrams=(o.ngrams or (1 if onward else proposal.ngrams)) if self.text else None,
         )
 
     @property
@@ -187,38 +195,11 @@ class Whole(Task):
     @property
     def device(self) -> torch.device:
         """Where the network lives."""
-        return self.model.output.weight.device
+        return next(self.model.parameters()).device
 
     def build(self) -> nn.Module:
         """Return a new network, its weights drawn from the seed."""
-        o = self.options
-        if None in (o.cell, o.hidden_size, o.layers, o.dropout, o.pooling):
-            raise SpecError("a network is built from options that are all set; prepare the task with data first")
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(o.seed)
-            return PooledNet(
-                self.width,
-                self.outputs,
-                cell=str(o.cell),
-                hidden_size=int(o.hidden_size or 0),
-                layers=int(o.layers or 0),
-                embedding_size=int(o.embedding_size or 0),
-                pooling=str(o.pooling),
-                dropout=float(o.dropout or 0.0),
-                embedding_dropout=o.embedding_dropout,
-                encoder=o.encoder or "linear",
-                frame=o.frame or 1,
-                memory=self.longest if o.init == "chrono" else 0,
-                bidirectional=bool(o.bidirectional),
-                recurrent_dropout=o.recurrent_dropout,
-                weight_dropout=o.weight_dropout,
-                layer_norm=o.layer_norm,
-                skip=o.skip,
-                peephole=o.peephole,
-                reset=o.reset,
-                nonlinearity=o.nonlinearity,
-                precision=o.precision,
-            )
+        return built(self.options, self.width, self.outputs, self.longest)
 
     def batches(self) -> Gathered[Batch]:
         """Return the training sequences in batches of like length, varied as `--augment` says."""
@@ -258,8 +239,8 @@ class Whole(Task):
     def loss(self, batch: Batch, state: Any, generator: torch.Generator | None = None) -> Loss:
         """Return the summed loss; with `--causal` that of the last step plus the mean over all steps, a sequence."""
         if not self.options.causal:
-            raw = self.model(batch.values, batch.lengths, generator=generator)  # [B, outputs]
-            return Loss(self.cost(raw, batch.labels).sum(), batch.size, None, {})
+            return Loss(self._costs(batch, generator).sum(), batch.size, None, {})
+        assert isinstance(self.model, PooledNet)
         every = self.model.every_step(batch.values, batch.lengths, generator=generator)  # [T, B, outputs]
         steps = len(every)
         costs = self.cost(every.flatten(0, 1), batch.labels.repeat(steps)).view(steps, -1)  # [T, B]
@@ -267,6 +248,14 @@ class Whole(Task):
         last = costs.gather(0, (batch.lengths - 1).clamp(min=0)[None])[0]
         mean = (costs * counted).sum(0) / batch.lengths.clamp(min=1)
         return Loss((last + mean).sum(), batch.size, None, {})
+
+    def _costs(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
+        """Return the loss [B] of each sequence, the mean of what each network has for itself."""
+        if not isinstance(self.model, Committee):
+            return self.cost(self.model(batch.values, batch.lengths, generator=generator), batch.labels)
+        every = self.model.each(batch.values, batch.lengths, generator=generator)  # [M, B, outputs]
+        costs = self.cost(every.flatten(0, 1), batch.labels.repeat(len(every)))
+        return costs.view(len(every), -1).mean(0)
 
     def metrics(self) -> dict[str, Any]:
         """Return the metrics of the held-out sequences."""
