@@ -39,6 +39,7 @@ sanitize: $(FOR_TESTS)
 	$(BIN)/cmake --build build/sanitize --parallel 2
 	build/sanitize/check_sequences 20
 	build/sanitize/check_generator 10
+	build/sanitize/check_pen 10
 
 clean:
 	rm -rf $(VENV) build dist runs/demo .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

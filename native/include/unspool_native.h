@@ -58,6 +58,38 @@ typedef struct {
 
 UNSPOOL_API int unspool_backward(const unspool_layer *layer, const unspool_gradients *gradients);
 
+/* ---- A layer that slides a soft window over a text: Graves (2013), section 5.1. ----
+ *
+ * Its input is [x_t; w_{t-1}], I numbers of which the last V are the window's, its output [w_t; h_t]. K components. */
+typedef struct {
+  unspool_layer layer;     /* an LSTM; x [T, B, I], the windows in it written by forward */
+  int64_t symbols, components, texts; /* V, K, and U, the symbols of the longest text */
+  const float *values;     /* [B, U, V], the texts */
+  const int64_t *ends;     /* [B], symbols of each text, from 1 to U */
+  const float *kappa0, *window0;      /* [B, K] and [B, V], NULL: zeros */
+  const float *weight, *bias;         /* [3K, H] and [3K]: alpha^, beta^, kappa^ */
+} unspool_windowed;
+
+typedef struct {
+  float *x;                /* the layer's own: its windows are written inside the lengths */
+  float *y;                /* [T, B, V + H], written inside the lengths */
+  float *hn, *cn, *kappan, *windown;  /* [B, H], [B, H], [B, K], [B, V] */
+  float *saved, *trail;    /* what backward needs, of unspool_saved_size(layer), and [T, B, 4K]; NULL: nothing */
+} unspool_windowed_results;
+
+UNSPOOL_API int unspool_windowed_forward(const unspool_windowed *windowed, const unspool_windowed_results *results);
+
+typedef struct {
+  unspool_gradients layer; /* y and dy [T, B, V + H]; dx of the whole input, the windows' part of it meaning nothing */
+  const float *trail;
+  const float *dkappan, *dwindown;    /* NULL: zeros */
+  float *dkappa0, *dwindow0;
+  float *dshape;           /* [T, B, 3K], of alpha^, beta^ and kappa^, written inside the lengths */
+} unspool_windowed_gradients;
+
+UNSPOOL_API int unspool_windowed_backward(const unspool_windowed *windowed,
+                                          const unspool_windowed_gradients *gradients);
+
 /* ---- Generation: a stack of cells that is fed its own choices. ----
  *
  * S, the size of a state: for each layer h [H], then, for an LSTM, c [H]. V symbols. */
@@ -119,6 +151,43 @@ UNSPOOL_API int unspool_generate(const unspool_generator *generator, const unspo
 /* One step: ids [B], state [B, S] in and out, scores [B, V] out. */
 UNSPOOL_API int unspool_step(const unspool_generator *generator, int64_t batch, const int64_t *ids, float *state,
                              float *scores, int32_t threads);
+
+/* ---- Handwriting: a stack of cells that is fed its own points. ----
+ *
+ * Every layer reads the point before, the window if there is one (the lowest layer that of the step before), and the
+ * layer below; all layers reach the output, which is raw numbers of a mixture of M bivariate normal distributions:
+ * end of stroke, M weights, M means of x, M of y, M scales of x, M of y, M correlations. */
+typedef struct {
+  unspool_plan plan;          /* vocabulary: 6M + 1; skip: 1; tables of one row, the biases */
+  int64_t symbols, components;        /* V and K; 0 without a window */
+  const float *const *weight_input;   /* of each layer [G*H, 3 + V] */
+  const float *weight, *bias;         /* of the window: [3K, H of the lowest layer] and [3K] */
+} unspool_pen_plan;
+
+/* To be freed by unspool_generator_free. */
+UNSPOOL_API unspool_generator *unspool_pen_create(const unspool_pen_plan *plan);
+
+typedef struct {
+  int64_t batch, steps, texts; /* U */
+  const float *values;     /* [B, U, V] */
+  const int64_t *ends;     /* [B], symbols of each text */
+  float *state;            /* [B, S], in and out; of the cells alone */
+  float *kappa, *window;   /* [B, K] and [B, V], in and out */
+  float *point;            /* [B, 3], in: the last point, out: the last one written */
+  double sharpness;        /* 1 + the bias of section 5.4 */
+  uint64_t seed;
+  const uint64_t *samples; /* [B], the number of each sample */
+  uint64_t first;          /* how many points of these samples were written before */
+  float *points;           /* [steps, B, 3] out */
+  float *phi;              /* [steps, B, U + 1] out, 0 behind the place behind the text */
+  int64_t *count;          /* [B] out: points written in this call */
+  int32_t *finished;       /* [B], in and out: by the stop rule of section 5.3; such a row writes no more */
+  int32_t threads;
+} unspool_pen_call;
+
+/* Writes `steps` points of each sample, or fewer where its text is finished. A row depends on nothing of the others,
+ * bit by bit. A point after which nothing can be picked is NaN. */
+UNSPOOL_API int unspool_pen_write(const unspool_generator *generator, const unspool_pen_call *call);
 
 /* ---- The library itself. ---- */
 

@@ -18,6 +18,7 @@ struct Backward : Job {
 
   unspool_layer layer;
   unspool_gradients given;
+  long across;                    // between two rows of y and dy
   int threads;
   Order order;
   Split split;
@@ -38,8 +39,8 @@ struct Backward : Job {
     auto* b = m.take<Backward>(1);
     if (!b) return nullptr;
     *b = {};
-    b->Job::run = [](Job* job, const Team& team) { static_cast<Backward*>(job)->work(team); };
-    b->layer = l, b->given = g, b->threads = l.threads;
+    b->Job::run = [](Job* job, const Team& team) { static_cast<Backward*>(job)->run_alone(team); };
+    b->layer = l, b->given = g, b->threads = l.threads, b->across = l.hidden;
     return b->lay(m) ? b : nullptr;
   }
 
@@ -81,7 +82,13 @@ struct Backward : Job {
 
   Deltas<Number>& recurrent(int p) { return deltas[Cell::own ? 1 + p : 0]; }
 
-  void work(const Team& team) {
+  void run_alone(const Team& team) {
+    work(team, [this](int block, long step, int part) { carry(block, step, part); });
+  }
+
+  // `complete(block, step, part)` completes dh but for what flows directly to h: carry(), and what someone adds to it.
+  template <class Complete>
+  void work(const Team& team, Complete complete) {
     pack(team);
     team.wait();
     bool first = true;
@@ -90,7 +97,7 @@ struct Backward : Job {
       const bool working = team.index < split.blocks * split.units;
       const int block = team.index / split.units, part = team.index % split.units;
       for (long step = end - 1; step >= begin; --step) {
-        if (working) carry(block, step, part);
+        if (working) complete(block, step, part);
         if (working) points(block, step, part, team.index);
         if (split.units > 1) team.wait();
         if constexpr (Cell::passes > 1) {
@@ -115,9 +122,9 @@ struct Backward : Job {
   void pack(const Team& team) {
     const long B = layer.batch, H = layer.hidden;
     for (int p = 0; p < Cell::passes; ++p)
-      pack_transposed<Number>(weight_h[p], layer.weight_hh, H, recurrent(p).gates, share(up(H, wide), team.index, team.size));
+      pack_transposed<Number>(weight_h[p], layer.weight_hh, H, H, recurrent(p).gates, share(up(H, wide), team.index, team.size));
     if (given.dx)
-      pack_transposed<Number>(weight_x, layer.weight_ih, layer.input, deltas[0].gates,
+      pack_transposed<Number>(weight_x, layer.weight_ih, layer.input, layer.input, deltas[0].gates,
                       share(up(layer.input, wide), team.index, team.size));
     for (int k = 0; k < kinds; ++k) deltas[k].clear_bias(team.index);
     for (long u = 0; u < 3 * padded; ++u) dpeephole[team.index * 3 * padded + u] = 0;
@@ -135,7 +142,7 @@ struct Backward : Job {
   }
 
   const float* before(long position, long step) const {
-    if (step > 0) return given.y + order.place(position, step - 1) * layer.hidden;
+    if (step > 0) return given.y + order.place(position, step - 1) * across;
     return layer.h0 ? layer.h0 + order.row[position] * layer.hidden : zeros;
   }
 
@@ -146,10 +153,15 @@ struct Backward : Job {
   long slot(long position, long step) const { return step % slots * layer.batch + position; }
 
   // out [B][padded] += delta of `step` times packed weights, for the sequences of a block alive at that step.
-  void flow(int block, long step, int part, const Deltas<Number>& d, const float* weight, float* out,
-            Start start) {
+  void flow(int block, long step, int part, const Deltas<Number>& d, const float* weight, float* out, Start start) {
+    flow(block, step, part, d, weight, out, start, padded);
+  }
+
+  // The same for weights of `width` columns, a multiple of a panel's.
+  void flow(int block, long step, int part, const Deltas<Number>& d, const float* weight, float* out, Start start,
+            long width) {
     constexpr int most = tile_rows<4>;
-    const Range mine = share(up(layer.hidden, wide), part, split.units);
+    const Range mine = share(width / wide, part, split.units);
     const long begin = order.start[block], end = begin + order.alive(block, step);
     for (long panel = mine.begin; panel < mine.end; ++panel)
       for (long first = begin; first < end;) {
@@ -157,7 +169,7 @@ struct Backward : Job {
         const float* left[most];
         for (int i = 0; i < rows; ++i) left[i] = d.flowing + slot(first + i, step) * d.depth;
         product<Number, 4>(rows, Pointers{left}, d.depth, weight + panel * d.depth * wide,
-                           out + first * padded + panel * wide, padded, start);
+                           out + first * width + panel * wide, width, start);
         first += rows;
       }
   }
@@ -194,7 +206,7 @@ struct Backward : Job {
     const Range mine = share(up(layer.hidden, wide), part, split.units);
     const long begin = order.start[block], end = begin + order.alive(block, step);
     for (long i = begin; i < end; ++i) {
-      const float* dy = given.dy + order.place(i, step) * layer.hidden;
+      const float* dy = given.dy + order.place(i, step) * across;
       for (long group = 4 * mine.begin; group < least(4 * mine.end, groups); ++group) {
         const int units = static_cast<int>(least(lanes, layer.hidden - group * lanes));
         float* flowing = dh + i * padded + group * lanes;

@@ -78,6 +78,28 @@ int unspool_backward(const unspool_layer* layer, const unspool_gradients* gradie
   });
 }
 
+int unspool_windowed_forward(const unspool_windowed* windowed, const unspool_windowed_results* results) {
+  unspool_windowed w = *windowed;
+  if (w.layer.cell != UNSPOOL_LSTM && w.layer.cell != UNSPOOL_LSTM_PEEPHOLE) return UNSPOOL_UNKNOWN;
+  return call(w.layer.threads, [&](int team) {
+    Arena& arena = Arena::of_this_thread();
+    arena.rewind();
+    w.layer.threads = team;
+    return chosen->prepare_windowed_forward(w, *results, arena.memory());
+  });
+}
+
+int unspool_windowed_backward(const unspool_windowed* windowed, const unspool_windowed_gradients* gradients) {
+  unspool_windowed w = *windowed;
+  if (w.layer.cell != UNSPOOL_LSTM && w.layer.cell != UNSPOOL_LSTM_PEEPHOLE) return UNSPOOL_UNKNOWN;
+  return call(w.layer.threads, [&](int team) {
+    Arena& arena = Arena::of_this_thread();
+    arena.rewind();
+    w.layer.threads = team;
+    return chosen->prepare_windowed_backward(w, *gradients, arena.memory());
+  });
+}
+
 const char* unspool_isa(void) { return chosen->name; }
 int unspool_has_bfloat16(void) { return brain() != nullptr; }
 const char* unspool_best_isa(void) { return best()->name; }

@@ -13,6 +13,7 @@ template <class Cell, class Number = Single>
 struct Forward : Job {
   unspool_layer layer;
   float *y, *hn, *cn, *saved;
+  long across;             // between two rows of y
   Order order;
   Split split;
   long groups, padded;     // groups of units, and units they have room for
@@ -40,46 +41,52 @@ struct Forward : Job {
     auto* f = m.take<Forward>(1);
     if (!f) return nullptr;
     *f = {};
-    f->Job::run = [](Job* job, const Team& team) { static_cast<Forward*>(job)->work(team); };
-    f->layer = l;
-    f->y = y, f->hn = hn, f->cn = cn, f->saved = saved;
-    f->split = Split::of(l, l.threads);
-    f->groups = up(l.hidden, lanes), f->padded = up(l.hidden, wide) * wide;
-    f->saved_row = f->groups * Cell::saved * lanes;
-    f->saved_step = saved ? l.batch * f->saved_row : 0;
-    if (!f->order.lay(f->layer, f->split.blocks, m)) return nullptr;
-    if (!saved) f->saved = m.take<float>(l.batch * f->saved_row);
-    f->memory = m.take<float>(Cell::memory ? l.batch * f->padded : 0);
-    f->reset = m.take<float>(Cell::passes > 1 ? l.batch * f->padded : 0);
-    f->peephole = m.take<float>(3 * f->padded);
-    f->zeros = m.take<float>(l.hidden);
-    if (!f->saved || !f->memory || !f->reset || !f->peephole || !f->zeros) return nullptr;
-    f->depth_x = words<Number>(l.input), f->depth_h = words<Number>(l.hidden);
-    f->inputs = l.x, f->weight_ih = l.weight_ih, f->weight_hh = l.weight_hh;
-    f->states = f->reset_words = f->reset;
-    if (Number::per_word > 1) {
-      f->inputs = m.take<float>(l.steps * l.batch * f->depth_x);
-      f->weight_ih = m.take<float>(Cell::gates * l.hidden * f->depth_x);
-      f->weight_hh = m.take<float>(Cell::gates * l.hidden * f->depth_h);
-      f->states = m.take<float>(2 * l.batch * f->padded);
-      f->reset_words = m.take<float>(Cell::passes > 1 ? l.batch * f->padded : 0);
-      if (!f->inputs || !f->weight_ih || !f->weight_hh || !f->states || !f->reset_words) return nullptr;
-    }
-    for (int p = 0; p < Cell::passes; ++p) {
-      Pass& s = f->pass[p];
-      s.gates = {Cell::first[p], Cell::count[p], l.hidden};
-      s.panel_groups = panel_groups(p);
-      s.panels = up(f->groups, s.panel_groups);
-      s.x = m.take<float>(s.panels * f->depth_x * columns(p));
-      s.h = m.take<float>(s.panels * f->depth_h * columns(p));
-      s.bias = m.take<float>(s.panels * columns(p));
-      s.bias_h = m.take<float>(s.panels * columns(p));
-      if (!s.x || !s.h || !s.bias || !s.bias_h) return nullptr;
-    }
-    return f;
+    f->Job::run = [](Job* job, const Team& team) { static_cast<Forward*>(job)->work(team, [](int, long, long, int) {}); };
+    f->y = y, f->hn = hn, f->cn = cn, f->saved = saved, f->across = l.hidden;
+    return f->lay(l, m) ? f : nullptr;
   }
 
-  void work(const Team& team) {
+  bool lay(const unspool_layer& l, Memory m) {
+    layer = l;
+    split = Split::of(l, l.threads);
+    groups = up(l.hidden, lanes), padded = up(l.hidden, wide) * wide;
+    saved_row = groups * Cell::saved * lanes;
+    saved_step = saved ? l.batch * saved_row : 0;
+    if (!order.lay(layer, split.blocks, m)) return false;
+    if (!saved) saved = m.take<float>(l.batch * saved_row);
+    memory = m.take<float>(Cell::memory ? l.batch * padded : 0);
+    reset = m.take<float>(Cell::passes > 1 ? l.batch * padded : 0);
+    peephole = m.take<float>(3 * padded);
+    zeros = m.take<float>(l.hidden);
+    if (!saved || !memory || !reset || !peephole || !zeros) return false;
+    depth_x = words<Number>(l.input), depth_h = words<Number>(l.hidden);
+    inputs = l.x, weight_ih = l.weight_ih, weight_hh = l.weight_hh;
+    states = reset_words = reset;
+    if (Number::per_word > 1) {
+      inputs = m.take<float>(l.steps * l.batch * depth_x);
+      weight_ih = m.take<float>(Cell::gates * l.hidden * depth_x);
+      weight_hh = m.take<float>(Cell::gates * l.hidden * depth_h);
+      states = m.take<float>(2 * l.batch * padded);
+      reset_words = m.take<float>(Cell::passes > 1 ? l.batch * padded : 0);
+      if (!inputs || !weight_ih || !weight_hh || !states || !reset_words) return false;
+    }
+    for (int p = 0; p < Cell::passes; ++p) {
+      Pass& s = pass[p];
+      s.gates = {Cell::first[p], Cell::count[p], l.hidden};
+      s.panel_groups = panel_groups(p);
+      s.panels = up(groups, s.panel_groups);
+      s.x = m.take<float>(s.panels * depth_x * columns(p));
+      s.h = m.take<float>(s.panels * depth_h * columns(p));
+      s.bias = m.take<float>(s.panels * columns(p));
+      s.bias_h = m.take<float>(s.panels * columns(p));
+      if (!s.x || !s.h || !s.bias || !s.bias_h) return false;
+    }
+    return true;
+  }
+
+  // After each step, `after(block, alive, step, part)`.
+  template <class After>
+  void work(const Team& team, After after) {
     if constexpr (Number::per_word > 1) {
       convert(team);
       team.wait();
@@ -97,6 +104,7 @@ struct Forward : Job {
         advance<1>(block, alive, step, part);
         if (split.units > 1) team.wait();
       }
+      after(block, alive, step, part);
     }
     if (part == 0) finish(block);
   }
@@ -163,7 +171,7 @@ struct Forward : Job {
   }
 
   const float* before(long position, long step) const {
-    if (step > 0) return y + order.place(position, step - 1) * layer.hidden;
+    if (step > 0) return y + order.place(position, step - 1) * across;
     return layer.h0 ? layer.h0 + order.row[position] * layer.hidden : zeros;
   }
 
@@ -207,7 +215,7 @@ struct Forward : Job {
   template <int P>
   UNSPOOL_INLINE void point(long position, long step, long panel, const float* sums, const float* shares) {
     const float* h_before = before(position, step);
-    float* out = y + order.place(position, step) * layer.hidden;
+    float* out = y + order.place(position, step) * across;
     for (int i = 0; i < panel_groups(P); ++i) {
       const long group = panel * panel_groups(P) + i, unit = group * lanes;
       if (group >= groups) break;

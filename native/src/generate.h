@@ -25,9 +25,11 @@ struct Generation : Job {
   int64_t* ids;          // [B], what is fed
   float* scores;         // [B][padded vocabulary]
   long scores_row;
+  float* inputs;         // [B][inputs_row], the numbers that are fed, where no symbols are; padding is 0
+  long inputs_row;
   struct Own {           // of each thread
-    Left *below, *own;   // [B]
-    uint8_t *room[2];    // for vectors split into bytes
+    Left *below, *own, *input;  // [B]
+    uint8_t *room[3];    // for vectors split into bytes
     long room_row;
     Sampler sampler;
     float* masked;       // [V]
@@ -37,13 +39,15 @@ struct Generation : Job {
   static Job* prepare(const Network& network, const unspool_generation& call, const int64_t* ids, Memory m);
   void work(const Team& team);
 
- private:
+ protected:
   bool lay(Memory m);
   bool lay_thread(Own& mine, long deepest, Memory m);
   void enter(const Team& team);
+  void enter_states(Range rows);
   void leave(const Team& team);
   void copy_state(Range rows, int side, bool in);
   void choose(int64_t step, const Team& team);
+  void advance_layer(long layer, const Team& team);
   void advance_all(const Team& team);
   void score(const Team& team);
 };
@@ -106,6 +110,7 @@ void advance(Generation& g, long index, const Team& team) {
   if (layer.below)
     vectors_for(pass.below, g.place[index - 1].h[now], g.network->layer[index - 1].padded, batch, own.room[1],
                 own.room_row, own.below);
+  if (layer.input) vectors_for(pass.input, g.inputs, g.inputs_row, batch, own.room[2], own.room_row, own.input);
   float sums[24 * lanes], shares[24 * lanes];
   for (long panel = mine.begin; panel < mine.end;) {
     Tile tile{};
@@ -117,6 +122,7 @@ void advance(Generation& g, long index, const Team& team) {
         memcpy(sums + i * size, pass.table + symbol * width + panel * columns, sizeof(float) * size);
         if (Cell::split) memcpy(shares + i * size, pass.bias + panel * columns, sizeof(float) * size);
       }
+      if (layer.input) multiply<vectors>(pass.input, own.input + row, tile.rows, panel, tile.panels, sums);
       if (layer.below) multiply<vectors>(pass.below, own.below + row, tile.rows, panel, tile.panels, sums);
       multiply<vectors>(pass.own, own.own + row, tile.rows, panel, tile.panels, Cell::split ? shares : sums);
       for (int i = 0; i < tile.rows; ++i)
@@ -156,13 +162,16 @@ inline void Generation::score(const Team& team) {
   }
 }
 
+inline void Generation::advance_layer(long layer, const Team& team) {
+  for (int p = 0; p < network->layer[layer].passes; ++p) {
+    network->layer[layer].advance[p](*this, layer, team);
+    team.wait();
+  }
+}
+
 inline void Generation::advance_all(const Team& team) {
   own[team.index].now ^= 1;
-  for (long l = 0; l < network->layers; ++l)
-    for (int p = 0; p < network->layer[l].passes; ++p) {
-      network->layer[l].advance[p](*this, l, team);
-      team.wait();
-    }
+  for (long l = 0; l < network->layers; ++l) advance_layer(l, team);
   score(team);
   team.wait();
 }
@@ -212,15 +221,20 @@ inline void Generation::copy_state(Range rows, int side, bool in) {
   }
 }
 
-inline void Generation::enter(const Team& team) {
-  const Range rows = share(call.batch, team.index, team.size);
-  own[team.index].now = 0;
+inline void Generation::enter_states(Range rows) {
   copy_state(rows, 0, true);
-  for (long b = rows.begin; b < rows.end; ++b) {
+  for (long b = rows.begin; b < rows.end; ++b)
     for (long l = 0; l < network->layers; ++l) {
       const long padded = network->layer[l].padded;
       for (long u = 0; u < padded; ++u) place[l].h[1][b * padded + u] = place[l].reset[b * padded + u] = 0;
     }
+}
+
+inline void Generation::enter(const Team& team) {
+  const Range rows = share(call.batch, team.index, team.size);
+  own[team.index].now = 0;
+  enter_states(rows);
+  for (long b = rows.begin; b < rows.end; ++b) {
     if (given) ids[b] = given[b];
     else memcpy(scores + b * scores_row, call.scores + b * network->vocabulary, sizeof(float) * network->vocabulary);
   }
@@ -237,16 +251,16 @@ inline bool Generation::lay_thread(Own& mine, long deepest, Memory m) {
   mine.room_row = split_size(deepest);
   mine.below = m.take<Left>(call.batch);
   mine.own = m.take<Left>(call.batch);
-  mine.room[0] = m.take<uint8_t>(call.batch * mine.room_row);
-  mine.room[1] = m.take<uint8_t>(call.batch * mine.room_row);
+  mine.input = m.take<Left>(call.batch);
+  for (uint8_t*& room : mine.room)
+    if (!(room = m.take<uint8_t>(call.batch * mine.room_row))) return false;
   mine.masked = m.take<float>(network->vocabulary);
-  return mine.below && mine.own && mine.room[0] && mine.room[1] && mine.masked &&
-         mine.sampler.lay(network->vocabulary, m);
+  return mine.below && mine.own && mine.input && mine.masked && mine.sampler.lay(network->vocabulary, m);
 }
 
 inline bool Generation::lay(Memory m) {
   const long batch = call.batch;
-  long deepest = 0;
+  long deepest = network->input;
   place = m.take<Place>(network->layers);
   if (!place) return false;
   for (long l = 0; l < network->layers; ++l) {
@@ -261,9 +275,11 @@ inline bool Generation::lay(Memory m) {
   }
   scores_row = up(network->vocabulary, wide) * wide;
   scores = m.take<float>(batch * scores_row);
+  inputs_row = up(network->input, wide) * wide;
+  inputs = m.take<float>(batch * inputs_row);
   ids = m.take<int64_t>(batch);
   own = m.take<Own>(call.threads);
-  if (!scores || !ids || !own) return false;
+  if (!scores || !inputs || !ids || !own) return false;
   for (int t = 0; t < call.threads; ++t)
     if (!lay_thread(own[t], deepest, m)) return false;
   return true;

@@ -41,16 +41,10 @@ int run(const unspool_generator& generator, unspool_generation g, const int64_t*
   });
 }
 
-}  // namespace
-}  // namespace unspool
-
-using namespace unspool;
-
-extern "C" {
-
-unspool_generator* unspool_generator_create(const unspool_plan* plan) {
+template <class Plan>
+unspool_generator* create(Network* (*Kernels::*pack)(const Plan&, bool, Memory), const Plan& plan) {
   auto* generator = new unspool_generator{&current_kernels(), {}, nullptr, 0};
-  generator->network = generator->kernels->pack_network(*plan, multiplies_bytes(), generator->arena.memory());
+  generator->network = (generator->kernels->*pack)(plan, multiplies_bytes(), generator->arena.memory());
   if (!generator->network) {
     delete generator;
     return nullptr;
@@ -58,6 +52,17 @@ unspool_generator* unspool_generator_create(const unspool_plan* plan) {
   generator->bytes = generator->kernels->network_bytes(*generator->network);
   return generator;
 }
+
+}  // namespace
+}  // namespace unspool
+
+using namespace unspool;
+
+extern "C" {
+
+unspool_generator* unspool_generator_create(const unspool_plan* plan) { return create(&Kernels::pack_network, *plan); }
+
+unspool_generator* unspool_pen_create(const unspool_pen_plan* plan) { return create(&Kernels::pack_pen, *plan); }
 
 void unspool_generator_free(unspool_generator* generator) { delete generator; }
 
@@ -72,6 +77,16 @@ int unspool_step(const unspool_generator* generator, int64_t batch, const int64_
   unspool_generation one = {};
   one.batch = batch, one.steps = 1, one.state = state, one.scores = scores, one.threads = threads;
   return run(*generator, one, ids);
+}
+
+int unspool_pen_write(const unspool_generator* generator, const unspool_pen_call* given) {
+  unspool_pen_call pen = *given;
+  return call(worthwhile(*generator, pen.batch, pen.threads), [&](int team) {
+    Arena& arena = Arena::of_this_thread();
+    arena.rewind();
+    pen.threads = team;
+    return generator->kernels->prepare_writing(*generator->network, pen, arena.memory());
+  });
 }
 
 }  // extern "C"

@@ -3,6 +3,8 @@
 #include "forward.h"
 #include "generate.h"
 #include "limits.h"
+#include "pen.h"
+#include "windowed.h"
 
 namespace unspool::UNSPOOL_ISA {
 namespace {
@@ -25,12 +27,26 @@ Job* prepare_backward(const unspool_layer& l, const unspool_gradients& g, Memory
   });
 }
 
+// Only an LSTM reads a text.
+Job* prepare_windowed_forward(const unspool_windowed& w, const unspool_windowed_results& out, Memory m) {
+  if (w.layer.cell == UNSPOOL_LSTM_PEEPHOLE) return WindowedForward<Lstm<true>>::prepare(w, out, m);
+  return WindowedForward<Lstm<false>>::prepare(w, out, m);
+}
+
+Job* prepare_windowed_backward(const unspool_windowed& w, const unspool_windowed_gradients& g, Memory m) {
+  if (w.layer.cell == UNSPOOL_LSTM_PEEPHOLE) return WindowedBackward<Lstm<true>>::prepare(w, g, m);
+  return WindowedBackward<Lstm<false>>::prepare(w, g, m);
+}
+
+Network* pack_symbols(const unspool_plan& plan, bool dot, Memory m) { return pack_network(plan, dot, m); }
+
 long network_bytes(const Network& network) { return static_cast<const PackedNetwork&>(network).bytes; }
 
 #define UNSPOOL_TEXT_(x) #x
 #define UNSPOOL_TEXT(x) UNSPOOL_TEXT_(x)
 const Kernels table = {UNSPOOL_TEXT(UNSPOOL_ISA), saved_size, prepare_forward, prepare_backward, multiply_add, read_all,
-                       pack_network, network_bytes, Generation::prepare};
+                       pack_symbols, network_bytes, Generation::prepare, prepare_windowed_forward,
+                       prepare_windowed_backward, pack_pen, Writing::prepare};
 
 }  // namespace
 

@@ -48,6 +48,10 @@ struct Kernels {
   long (*network_bytes)(const Network&);
   // With `ids` one step is made and nothing is chosen.
   Job* (*prepare_generation)(const Network&, const unspool_generation&, const int64_t* ids, Memory);
+  Job* (*prepare_windowed_forward)(const unspool_windowed&, const unspool_windowed_results&, Memory);
+  Job* (*prepare_windowed_backward)(const unspool_windowed&, const unspool_windowed_gradients&, Memory);
+  Network* (*pack_pen)(const unspool_pen_plan&, bool dot, Memory);
+  Job* (*prepare_writing)(const Network&, const unspool_pen_call&, Memory);
 };
 
 // The same with bfloat16 factors: AVX-512 only, and what is saved lies as there.

@@ -176,16 +176,17 @@ inline void pack_rows(float* out, const float* const* row, long n) {
   }
 }
 
-// Weights as a right operand for what flows back: panels [words of gates.width()][wide] of `columns` columns.
+// Weights as a right operand for what flows back: panels [words of gates.width()][wide] of `columns` columns, rows of
+// the weights `stride` apart.
 template <class Number>
-inline void pack_transposed(float* out, const float* weight, long columns, Gates gates, Range panels) {
+inline void pack_transposed(float* out, const float* weight, long stride, long columns, Gates gates, Range panels) {
   const long depth = words<Number>(gates.width());
   for (long p = panels.begin; p < panels.end; ++p)
     for (long k = 0; k < depth; ++k) {
       const float* rows[Number::per_word];
       for (int j = 0; j < Number::per_word; ++j) {
         const long row = gates.row(k * Number::per_word + j);
-        rows[j] = row < 0 ? nullptr : weight + row * columns + p * wide;
+        rows[j] = row < 0 ? nullptr : weight + row * stride + p * wide;
       }
       pack_rows<Number>(out + (p * depth + k) * wide, rows, columns - p * wide);
     }

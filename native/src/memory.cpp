@@ -33,7 +33,7 @@ Arena& Arena::of_this_thread() {
 // For tests: every piece on its own, so that a sanitizer sees what is read or written beside it, and full of NaN, so that
 // nothing can be read before it is written without being noticed.
 void* Arena::allocate(size_t bytes) {
-  static_assert(most >= 64, "as many pieces as the largest call takes");
+  static_assert(most >= 128, "as many pieces as the largest call takes");
   if (count_ == most) return nullptr;
   char* data = static_cast<char*>(std::malloc(bytes));
   if (!data) return nullptr;

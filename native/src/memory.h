@@ -21,7 +21,7 @@ class Arena {
     char* data;
     size_t size;
   };
-  static constexpr int most = 64;
+  static constexpr int most = 128;
 
   void* allocate(size_t bytes);
 

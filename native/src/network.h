@@ -17,13 +17,14 @@ struct Generation;
 struct PackedPass {
   Gates gates;
   Matrix below, own;  // weights of the layer below and of the layer itself
+  Matrix input;       // of the numbers that are fed, where no symbol is
   float* table;       // [rows][panels][columns]
   float* bias;        // [panels][columns], where the cell splits the shares
 };
 
 struct PackedLayer {
   int cell;
-  bool memory, below;
+  bool memory, below, input;
   long hidden, groups, padded;  // units, groups of them, and room for them
   long rows;                    // of the tables
   long saved;                   // vectors a group that a cell keeps within a step
@@ -39,6 +40,16 @@ struct PackedNetwork : Network {
   PackedLayer* layer;
   Matrix* output;  // [layers]
   float* bias;     // [panels][columns] of the output layer
+  long input;      // numbers that are fed to every layer, 0 where symbols are
+  long symbols, components;  // of the window of a pen, 0 without one
+  Matrix window;
+  float* window_bias;        // [panels][columns]
+};
+
+// What the numbers that are fed are multiplied with in a layer, [G*H, columns].
+struct Fed {
+  const float* weight;
+  long columns;
 };
 
 template <class Cell, int P>
@@ -54,8 +65,8 @@ inline Matrix empty_matrix(const unspool_plan& plan, bool dot, long depth, long 
 }
 
 template <class Cell, int P>
-bool pack_pass(PackedLayer& layer, const unspool_plan& plan, const unspool_plan_layer& given, long below, bool dot,
-               Memory m) {
+bool pack_pass(PackedLayer& layer, const unspool_plan& plan, const unspool_plan_layer& given, long below, Fed fed,
+               bool dot, Memory m) {
   constexpr int vectors = Cell::count[P] * groups_of_panel<Cell, P>;
   PackedPass& pass = layer.pass[P];
   pass.gates = {Cell::first[P], Cell::count[P], given.hidden};
@@ -65,6 +76,8 @@ bool pack_pass(PackedLayer& layer, const unspool_plan& plan, const unspool_plan_
   pass.below = empty_matrix(plan, dot, below, panels, vectors);
   pass.own = empty_matrix(plan, dot, given.hidden, panels, vectors);
   if (layer.below && !pass.below.pack(given.weight_below, below, row_of, m)) return false;
+  pass.input = empty_matrix(plan, dot, fed.columns, panels, vectors);
+  if (layer.input && !pass.input.pack(fed.weight, fed.columns, row_of, m)) return false;
   if (!pass.own.pack(given.weight_hh, given.hidden, row_of, m)) return false;
   pass.table = m.take<float>(given.rows * width);
   pass.bias = m.take<float>(width);
@@ -80,10 +93,11 @@ bool pack_pass(PackedLayer& layer, const unspool_plan& plan, const unspool_plan_
 }
 
 template <class Cell>
-bool pack_layer(PackedLayer& layer, const unspool_plan& plan, const unspool_plan_layer& given, long below, bool dot,
-                Memory m) {
+bool pack_layer(PackedLayer& layer, const unspool_plan& plan, const unspool_plan_layer& given, long below, Fed fed,
+                bool dot, Memory m) {
   layer = {};
   layer.cell = given.cell, layer.memory = Cell::memory, layer.below = given.weight_below != nullptr;
+  layer.input = fed.weight != nullptr;
   layer.hidden = given.hidden, layer.groups = up(given.hidden, lanes), layer.padded = up(given.hidden, wide) * wide;
   layer.rows = given.rows, layer.saved = Cell::saved, layer.passes = Cell::passes;
   layer.peephole = m.take<float>(3 * layer.padded);
@@ -92,8 +106,8 @@ bool pack_layer(PackedLayer& layer, const unspool_plan& plan, const unspool_plan
     const bool there = Cell::peephole && u % layer.padded < given.hidden;
     layer.peephole[u] = there ? given.peephole[u / layer.padded * given.hidden + u % layer.padded] : 0;
   }
-  if (!pack_pass<Cell, 0>(layer, plan, given, below, dot, m)) return false;
-  if constexpr (Cell::passes > 1) return pack_pass<Cell, 1>(layer, plan, given, below, dot, m);
+  if (!pack_pass<Cell, 0>(layer, plan, given, below, fed, dot, m)) return false;
+  if constexpr (Cell::passes > 1) return pack_pass<Cell, 1>(layer, plan, given, below, fed, dot, m);
   return true;
 }
 
@@ -116,24 +130,28 @@ inline bool pack_output(PackedNetwork& n, const unspool_plan& plan, bool dot, Me
   return true;
 }
 
-inline Network* pack_network(const unspool_plan& plan, bool dot, Memory m) {
+inline Network* pack_network(const unspool_plan& plan, bool dot, Memory m, const float* const* weight_input = nullptr,
+                             long input = 0) {
   auto* n = m.take<PackedNetwork>(1);
   if (!n) return nullptr;
   *n = {};
   n->vocabulary = plan.vocabulary, n->layers = plan.layers, n->first_read = plan.skip ? 0 : plan.layers - 1;
+  n->input = input;
   n->layer = m.take<PackedLayer>(plan.layers);
   if (!n->layer) return nullptr;
   for (long l = 0; l < plan.layers; ++l) {
     const unspool_plan_layer& given = plan.layer[l];
     PackedLayer& layer = n->layer[l];
     const long below = l ? plan.layer[l - 1].hidden : 0;
+    const Fed fed = {weight_input ? weight_input[l] : nullptr, input};
     const bool packed = with_cell(given.cell, false, [&](auto cell) {
-      return pack_layer<decltype(cell)>(layer, plan, given, below, dot, m);
+      return pack_layer<decltype(cell)>(layer, plan, given, below, fed, dot, m);
     });
     if (!packed) return nullptr;
     n->state_size += layer.hidden * (layer.memory ? 2 : 1);
     for (int p = 0; p < layer.passes; ++p)
-      n->bytes += packed_bytes(layer.pass[p].own) + (layer.below ? packed_bytes(layer.pass[p].below) : 0);
+      n->bytes += packed_bytes(layer.pass[p].own) + (layer.below ? packed_bytes(layer.pass[p].below) : 0) +
+                  (layer.input ? packed_bytes(layer.pass[p].input) : 0);
   }
   return pack_output(*n, plan, dot, m) ? n : nullptr;
 }

@@ -15,17 +15,19 @@ from torch import Tensor
 
 from unspool.cells import LSTM
 from unspool.cells.base import Cell, State, StepOutput
-from unspool.cli import generation_checks, kernel_checks
+from unspool.cli import generation_checks, kernel_checks, pen_checks
 from unspool.cli.doctor import EXTRAS
 from unspool.cli.main import run
 from unspool.engine import fused, modules, native
 from unspool.engine.generator import WEIGHTS, Generator
 from unspool.engine.library import has_bfloat16, isa
 from unspool.engine.plan import GenerationPlan
+from unspool.engine.reading import Reading
+from unspool.engine.writing import Writer
 from unspool.training import checkpoint
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
-CHECKS = 13 + 13 * native.BUILT + 3 * has_bfloat16()
+CHECKS = 13 + 15 * native.BUILT + 3 * has_bfloat16()
 # without it torch's kernel runs the layers of other rows too
 needs_native = pytest.mark.skipif(not native.BUILT, reason="the native engine was not built")
 
@@ -115,6 +117,32 @@ def test_a_sampler_that_reads_other_random_numbers_is_named(
 
 
 @needs_native
+def test_a_pen_that_reads_other_random_numbers_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Next(Writer):
+        def write(self, *arguments: Any, **options: Any) -> Any:
+            return super().write(*arguments, seed=1, **options)
+
+    monkeypatch.setattr(pen_checks, "Writer", Next)
+    assert failed(capsys) == ["native pen against the loop's points"]
+
+
+@needs_native
+def test_a_wrong_gradient_of_the_window_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = Reading.backward
+
+    def wrong(*arguments: Any) -> Any:
+        *others, bias = right(*arguments)
+        return [*others, bias * 1.001]
+
+    monkeypatch.setattr(Reading, "backward", wrong)
+    assert failed(capsys) == ["native kernel against the loop, lstm with a window"]
+
+
+@needs_native
 @pytest.mark.skipif(not has_bfloat16(), reason="this processor has no bfloat16 products")
 def test_a_wrong_bfloat16_kernel_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     right = native.sequence
@@ -142,10 +170,11 @@ def test_without_the_native_engine_doctor_says_so(
     monkeypatch.setattr(native, "BUILT", False)
     monkeypatch.setattr(kernel_checks, "BUILT", False)
     monkeypatch.setattr(generation_checks, "generation_library", lambda: None)
+    monkeypatch.setattr(pen_checks, "pen_library", lambda: None)
     assert run(["doctor"]) == 0
     shown = capsys.readouterr().out
     assert "was not built" in shown and shown.count("\nok ") == 13
-    for row in ("native kernel against", "native generator", "native sampler", "bf16 kernel"):
+    for row in ("native kernel against", "native generator", "native sampler", "bf16 kernel", "native pen"):
         assert row not in shown
 
 

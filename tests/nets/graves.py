@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from unspool.nets.scribe import Scribe
+
 Array = NDArray[np.float64]
 
 
@@ -71,3 +73,34 @@ def nats(raw: Array, point: Array) -> float:
         normaliser = 2 * np.pi * s1[j] * s2[j] * np.sqrt(1 - rho[j] ** 2)
         total += pi[j] * np.exp(-z / (2 * (1 - rho[j] ** 2))) / normaliser  # (23), (24)
     return float(-np.log(total) - np.log(e if x3 == 1 else 1 - e))  # (26)
+
+
+class Score(NamedTuple):
+    nats: float  # L(x), (6) with the losses of (26)
+    squared: float  # the squared errors of the mixture's mean, added up
+
+
+def score(made: Scribe, points: Array, text: Array | None) -> Score:
+    """One sequence [T, 3], and the text c [U, V] it spells, through a network: every equation, step by step."""
+    output = weights(made.output)
+    cells = [layer.cell for layer in made.stack.layers]  # type: ignore[union-attr]
+    moving = weights(cells[0])
+    get = [weights(cell if index or text is None else cell.cell) for index, cell in enumerate(cells)]
+    h = [np.zeros(own["weight_hh"].shape[1]) for own in get]
+    c = [np.zeros_like(own) for own in h]
+    components = len(moving["shape.bias"]) // 3 if text is not None else 0
+    shown = Window(np.zeros(components), [], np.zeros(0 if text is None else text.shape[1]))
+    x, nats_in_all, squared = np.zeros(3), 0.0, 0.0  # x_1 is a null vector
+    for point in points:
+        h[0], c[0] = lstm(get[0], np.concatenate([x, shown.w]), h[0], c[0])  # w of t - 1
+        if text is not None:
+            shown = window(moving["shape.weight"], moving["shape.bias"], h[0], shown.kappa, text)
+        for n in range(1, len(cells)):  # (52), w of t
+            h[n], c[n] = lstm(get[n], np.concatenate([x, shown.w, h[n - 1]]), h[n], c[n])
+        y_hat = output["weight"] @ np.concatenate(h) + output["bias"]  # (53)
+        nats_in_all += nats(y_hat, point)  # (26)
+        pi_hat, mu1, mu2 = y_hat[1:].reshape(6, -1)[:3]
+        pi = np.exp(pi_hat) / np.exp(pi_hat).sum()  # (19)
+        squared += float((pi @ mu1 - point[0]) ** 2 + (pi @ mu2 - point[1]) ** 2)
+        x = point
+    return Score(nats_in_all, squared)

@@ -61,7 +61,7 @@ def comparisons(device: torch.device) -> Iterator[Comparison]:
 def kernel_error(kernel: Kernel, cell: str, device: torch.device) -> float:
     """A kernel against the loop: outputs, final state and gradients of input, start state and weights."""
     scene = _scene(cell, device)
-    if reason := kernel.refuses(scene.cell, scene.x, scene.state, None, ()):
+    if reason := kernel.refuses(scene.cell, scene.x, scene.state, None, (), None):
         raise RuntimeError(reason)
     return largest(_everything(scene, kernel.run), _everything(scene, unroll))
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 
-from unspool.cli import generation_checks, kernel_checks
+from unspool.cli import generation_checks, kernel_checks, pen_checks
 from unspool.cli.comparison import Comparison, largest
 from unspool.nets.sequence import SequenceNet
 from unspool.training import checkpoint
@@ -42,6 +42,7 @@ def _all(device: torch.device) -> Iterator[Comparison]:
     yield from kernel_checks.comparisons(device)
     if device.type == "cpu":
         yield from generation_checks.comparisons()
+        yield from pen_checks.comparisons()
         yield Comparison("model file, written and read", 0.0, file_error)
 
 

@@ -23,7 +23,7 @@ class Kernel(NamedTuple):
     """A way to run a cell over time that equals the loop in outputs and gradients."""
 
     name: str
-    refuses: Callable[[Steppable, Tensor, State, Lengths, Sequence[str]], str | None]
+    refuses: Callable[[Steppable, Tensor, State, Lengths, Sequence[str], Any], str | None]
     merit: Callable[[Steppable, Tensor], str]
     run: Callable[..., Unrolled]
 
@@ -32,7 +32,7 @@ KERNELS = (
     Kernel("native", native.refuses, native.merit, native.run),
     Kernel("torch", fused.refuses, fused.merit, fused.run),
 )
-"""Fastest first. What every one of them refuses goes to the loop."""
+"""Fastest first. What every one of them refuses goes to the loop. A cell of another floor brings its own `kernels`."""
 
 
 class Choice(NamedTuple):
@@ -51,18 +51,19 @@ def choose(
     context: Any = None,
 ) -> Choice:
     """The first kernel of the table that takes the call, else the loop."""
-    kernel, reason = _pick(cell, x, state, lengths, record)
+    kernel, reason = _pick(cell, x, state, lengths, record, context)
     return Choice("loop" if kernel is None else kernel.name, reason)
 
 
 def _pick(
-    cell: Steppable, x: Tensor, state: State, lengths: Lengths, record: Sequence[str]
+    cell: Steppable, x: Tensor, state: State, lengths: Lengths, record: Sequence[str], context: Any
 ) -> tuple[Kernel | None, str]:
     if not enabled():
         return None, "kernels are switched off"
     reasons: list[str] = []
-    for kernel in KERNELS:
-        reason = kernel.refuses(cell, x, state, lengths, record)
+    table: tuple[Kernel, ...] = vars(type(cell)).get("kernels", KERNELS)  # a subclass may have changed the step
+    for kernel in table:
+        reason = kernel.refuses(cell, x, state, lengths, record, context)
         if reason is None:
             return kernel, "; ".join([*reasons, kernel.merit(cell, x)])
         reasons.append(reason)
@@ -83,7 +84,7 @@ def run(
     check_input(cell, x)
     if state is None:
         state = cell.init_state(x.shape[1])
-    kernel, reason = _pick(cell, x, state, lengths, record)
+    kernel, reason = _pick(cell, x, state, lengths, record, context)
     observed(cell, Choice("loop" if kernel is None else kernel.name, reason))
     return (unroll if kernel is None else kernel.run)(cell, x, state, lengths, context, record=record, reverse=reverse)
 

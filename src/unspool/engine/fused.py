@@ -20,7 +20,9 @@ from unspool.engine.unroll import Unrolled, unroll
 FUSED: dict[type[Any], str] = {Elman: "plain RNN", LSTM: "LSTM", GRU: "GRU"}
 
 
-def refuses(cell: Steppable, x: Tensor, state: State, lengths: Lengths, record: Sequence[str]) -> str | None:
+def refuses(
+    cell: Steppable, x: Tensor, state: State, lengths: Lengths, record: Sequence[str], context: Any = None
+) -> str | None:
     """Why this call must go another way; None if it need not. No context matters: these cells read none."""
     if type(cell) not in FUSED:  # a subclass may have changed the step
         return f"torch has no fused kernel for {type(cell).__name__}"

@@ -6,9 +6,9 @@ import ctypes
 import math
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from ctypes import byref, c_uint32, c_uint64
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,8 @@ from unspool.errors import DataError, ShapeError, SpecError
 
 WEIGHTS: Final = ("f32", "bf16", "int8")
 """In the order of `unspool_weights`."""
+
+Made = TypeVar("Made")
 
 CHUNK_SECONDS = 0.02  # a reader waits no longer for symbols that are there already
 CHUNK_STEPS = 256
@@ -84,9 +86,9 @@ class Generator:
         with torch.no_grad():
             held: list[Tensor] = []  # until the library has copied them
             layers = (structures.PlannedLayer * len(plan.layers))(
-                *(_layer(layer, plan.embedding, held) for layer in plan.layers)
+                *(planned(layer, plan.embedding, held) for layer in plan.layers)
             )
-            output = [_pointer(tensor, held) for tensor in (plan.weight, plan.bias)]
+            output = [pointer(tensor, held) for tensor in (plan.weight, plan.bias)]
             made = structures.Plan(
                 plan.vocabulary_size, len(layers), layers, plan.skip, *output, WEIGHTS.index(weights)
             )
@@ -159,7 +161,7 @@ class Generator:
         options = structures.Sampling(
             *(0.0 if sampling.greedy else sampling.temperature, sampling.top_p, sampling.min_p, sampling.top_k, seed)
         )
-        done, pace = 0, _Pace(torch.get_num_threads())
+        done, pace = 0, Pace(torch.get_num_threads())
         while length is None or done < length:
             steps, threads = pace.next()
             steps = steps if length is None else min(steps, length - done)
@@ -184,7 +186,7 @@ class Generator:
         return flat.contiguous()
 
 
-class _Pace:
+class Pace:
     """How many steps are computed at once, and by one thread or by all: what was fastest lately.
 
     Threads that share a step wait for each other, so where another program needs the processors one is faster, by far.
@@ -227,22 +229,29 @@ def native_generator(net: Any, weights: str = "f32") -> Generator | str:
     plan = net.generation_plan()
     if isinstance(plan, str):
         return plan
-    kept = _kept.setdefault(net, {})
-    parameters = [parameter.detach() for parameter in plan.parameters()]
+    return kept(net, weights, plan.parameters(), lambda: Generator(plan, weights))
+
+
+def kept(net: nn.Module, weights: str, parameters: Iterable[Tensor], make: Callable[[], Made]) -> Made:
+    """What was made of a network before, or what `make` makes of it now if its parameters are not the same."""
+    found = _kept.setdefault(net, {})
+    now = [parameter.detach() for parameter in parameters]
     key = (weights, isa())
-    if key in kept:
-        generator, copies = kept[key]
-        if len(copies) == len(parameters) and all(map(torch.equal, copies, parameters)):
-            return generator
-    kept[key] = (Generator(plan, weights), [parameter.clone() for parameter in parameters])
-    return kept[key][0]
+    if key in found:
+        made, copies = found[key]
+        if len(copies) == len(now) and all(map(torch.equal, copies, now)):
+            return made  # type: ignore[no-any-return]
+    made = make()
+    found[key] = (made, [parameter.clone() for parameter in now])
+    return made
 
 
-_kept: weakref.WeakKeyDictionary[nn.Module, dict[tuple[str, str], tuple[Generator, list[Tensor]]]]
+_kept: weakref.WeakKeyDictionary[nn.Module, dict[tuple[str, str], tuple[Any, list[Tensor]]]]
 _kept = weakref.WeakKeyDictionary()
 
 
-def _layer(layer: PlannedLayer, embedding: Tensor | None, held: list[Tensor]) -> structures.PlannedLayer:
+def planned(layer: PlannedLayer, embedding: Tensor | None, held: list[Tensor]) -> structures.PlannedLayer:
+    """The C structure of a layer."""
     cell = layer.cell
     table = layer.table(embedding)
     below = cell.weight_ih[:, cell.input_size - layer.below :] if layer.below else None
@@ -251,11 +260,12 @@ def _layer(layer: PlannedLayer, embedding: Tensor | None, held: list[Tensor]) ->
         peephole = torch.stack([cell.weight_peephole_i, cell.weight_peephole_f, cell.weight_peephole_o])
     bias = cell.bias_hh if isinstance(cell, GRU) else None
     tensors = (table, below, cell.weight_hh, bias, peephole)
-    pointers = [None if tensor is None else _pointer(tensor, held) for tensor in tensors]
+    pointers = [None if tensor is None else pointer(tensor, held) for tensor in tensors]
     return structures.PlannedLayer(CELLS.index(layer.name), cell.hidden_size, len(table), *pointers)
 
 
-def _pointer(tensor: Tensor, held: list[Tensor]) -> int:
+def pointer(tensor: Tensor, held: list[Tensor]) -> int:
+    """Where its numbers are, which are there for as long as `held` is."""
     held.append(tensor.detach().contiguous())
     return held[-1].data_ptr()
 

@@ -22,7 +22,9 @@ BUILT = library() is not None
 EXPORTED = "a network that is exported keeps to standard operators"
 
 
-def refuses(cell: Steppable, x: Tensor, state: State, lengths: Lengths, record: Sequence[str]) -> str | None:
+def refuses(
+    cell: Steppable, x: Tensor, state: State, lengths: Lengths, record: Sequence[str], context: Any = None
+) -> str | None:
     """Why this call must go another way; None if it need not."""
     if type(cell) not in (Elman, LSTM, GRU):  # a subclass may have changed the step
         return f"there is no native kernel for {type(cell).__name__}"

@@ -1,4 +1,4 @@
-"""The generator's part of the native library: its C structures and functions."""
+"""The generators' part of the native library: its C structures and functions."""
 
 from __future__ import annotations
 
@@ -44,6 +44,39 @@ class Generation(Structure):
         *(("sampling", Sampling), ("samples", c_void_p), ("first", c_uint64), ("left", c_int64)),
         *(("utf8", c_void_p), ("ids", c_void_p), ("log_probs", c_void_p), ("threads", c_int32)),
     )
+
+
+class PenPlan(Structure):
+    """`unspool_pen_plan`."""
+
+    _fields_ = (
+        *(("plan", Plan), ("symbols", c_int64), ("components", c_int64)),
+        *((name, c_void_p) for name in ("weight_input", "weight", "bias")),
+    )
+
+
+class PenCall(Structure):
+    """`unspool_pen_call`."""
+
+    _fields_ = (
+        *((name, c_int64) for name in ("batch", "steps", "texts")),
+        *((name, c_void_p) for name in ("values", "ends", "state", "kappa", "window", "point")),
+        *(("sharpness", c_double), ("seed", c_uint64), ("samples", c_void_p), ("first", c_uint64)),
+        *((name, c_void_p) for name in ("points", "phi", "count", "finished")),
+        ("threads", c_int32),
+    )
+
+
+@cache
+def pen_library() -> ctypes.CDLL | None:
+    """The library; None where it was not built, or from an earlier source."""
+    native = generation_library()
+    if native is None or not hasattr(native, "unspool_pen_write"):
+        return None
+    native.unspool_pen_create.restype = c_void_p
+    native.unspool_pen_create.argtypes = [POINTER(PenPlan)]
+    native.unspool_pen_write.argtypes = [c_void_p, POINTER(PenCall)]
+    return native
 
 
 @cache

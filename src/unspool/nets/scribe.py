@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
 from unspool.cells.base import Cell, State
+from unspool.cells.elman import Elman
+from unspool.cells.gru import GRU
+from unspool.cells.lstm import LSTM
 from unspool.engine.checks import Lengths, check_lengths
 from unspool.engine.layers import Recurrent, Stack, build_cell
+from unspool.engine.plan import PlannedLayer
 from unspool.engine.unroll import Unrolled
+from unspool.engine.writing import WritingPlan
 from unspool.errors import ShapeError, SpecError
 from unspool.heads.mixture import POINT, PenMixture
 from unspool.nets.clipping import ClippedLSTM, Clipping
@@ -108,6 +113,21 @@ class Scribe(nn.Module):
         """
         shown, after = self.stack.step(self.stack.project(point), state, memory)
         return Written(self.output(shown.h), after, shown.extras)
+
+    def generation_plan(self) -> WritingPlan | str:
+        """Return what the native pen is told of this network, or why it must be stepped in Python."""
+        if isinstance(self.stack, Stack) and (not self.stack.skip or self.stack.residual):
+            return "the native pen knows layers that all read the point and reach the output only"
+        layers: list[PlannedLayer] = []
+        symbols, window = 0, None
+        for index, layer in enumerate(self.stack.layers):
+            cell = layer.cell if type(layer) is Recurrent else layer
+            if index == 0 and type(cell) is Windowed:
+                symbols, window, cell = cell.symbols, cell.shape, cell.cell
+            if type(cell) not in (Elman, LSTM, GRU, ClippedLSTM):  # a subclass may have changed the step
+                return f"the native pen has no {type(cell).__name__}"
+            layers.append(PlannedLayer(cast(Any, cell), False, layers[-1].cell.hidden_size if layers else 0))
+        return WritingPlan(tuple(layers), symbols, window, self.output)
 
     def _hidden(
         self,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from unspool.cells.base import Cell, State, StepOutput
+from unspool.engine import windowed
 from unspool.engine.checks import Lengths, check_lengths
+from unspool.engine.dispatch import Kernel
 from unspool.errors import DataError, ShapeError, SpecError
 
 POINTS_PER_LETTER = 25.0  # of Graves's data; without such a start the window has left the text after a few points
@@ -62,6 +64,8 @@ class Windowed(Cell):
         SpecError: there is no memory. ShapeError: its symbols are not of size V, or it has another batch than x.
     """
 
+    kernels: ClassVar[tuple[Kernel, ...]] = (Kernel("native", windowed.refuses, windowed.merit, windowed.run),)
+
     def __init__(self, cell: Cell, symbols: int, components: int = 10, *, pace: float = 1 / POINTS_PER_LETTER) -> None:
         super().__init__(cell.input_size - symbols, cell.hidden_size, output_size=symbols + cell.output_size)
         if min(symbols, components) < 1 or not 0 < pace < math.inf:
@@ -99,7 +103,7 @@ class Windowed(Cell):
 
     def step(self, projected: Tensor, state: State, context: Any = None) -> tuple[StepOutput, State]:
         """x_t [B, I], the state before t, the memory -> [w_t; h_t], the state after t."""
-        memory = self._checked(context, len(projected))
+        memory = self.checked(context, len(projected))
         joined = torch.cat([projected, state.window], 1)
         shown, after = self.cell.step(self.cell.project(joined), state.cell)
         alpha, beta, advance = self.shape(shown.h).exp().chunk(3, dim=1)  # [B, K]
@@ -112,7 +116,8 @@ class Windowed(Cell):
         extras = {"phi": phi, "kappa": kappa, "window": window, **shown.extras}
         return StepOutput(torch.cat([window, shown.h], 1), extras), WindowState(after, kappa, window)
 
-    def _checked(self, context: Any, batch: int) -> Memory:
+    def checked(self, context: Any, batch: int) -> Memory:
+        """Return the memory, of so many texts."""
         if not isinstance(context, Memory):
             raise SpecError(
                 f"a window must be given a text to read, got {type(context).__name__}; "
