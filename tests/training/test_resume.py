@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from tests.tasks.made import CLASSIFIER, LANGUAGE, story, write_rows
+from tests.tasks.pen.made import PEN, write_inks
 from unspool.tasks.start import Session, begin, reopen
 from unspool.training import loop
 from unspool.training.events import Event, Progress, RolledBack, Started, Validated
@@ -121,6 +122,21 @@ def test_classifier(kind: str, tmp_path: Path) -> None:
 
     run_out(new("whole"))
     for step in (0, 1, 7, random.Random(5).randint(8, 19)):
+        stop(new(f"stopped-{step}"), at_step(step))
+        run_out(go_on(tmp_path / f"stopped-{step}"))
+        same(tmp_path / "whole", tmp_path / f"stopped-{step}")
+
+
+def test_handwriting(tmp_path: Path) -> None:
+    """Weight noise, which is drawn, and Graves's optimiser, which keeps three numbers a weight."""
+    write_inks(tmp_path / "lines.json")
+    options = {**PEN, "weight_noise": 0.05, "optimizer": "graves", "longest": 12, "validation": "0.3", "patience": 0}
+
+    def new(out: str) -> Session:
+        return started(tmp_path, "handwriting", "lines.json", options, Budget("steps", 14), out)
+
+    run_out(new("whole"))
+    for step in (0, 1, random.Random(7).randint(2, 12)):  # an epoch has five updates
         stop(new(f"stopped-{step}"), at_step(step))
         run_out(go_on(tmp_path / f"stopped-{step}"))
         same(tmp_path / "whole", tmp_path / f"stopped-{step}")

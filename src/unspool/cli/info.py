@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from unspool.cli.streams import print_json, print_table
 
 
 def info(run: str, *, json: bool = False) -> None:
-    """Print what a model is: task, size, options, data, result.
+    """Print what a model is: task, size, its card, options, data, result.
 
     Parameters
     ----------
     run
-        Run folder or model file.
+        Run folder, model file, or the name of a model that comes with unspool.
     json
         Print one JSON object.
     """
     from unspool.tasks.shelf import describe_model
 
-    found = describe_model(Path(run))
+    found = describe_model(run)
     if json:
         print_json(found)
         return
@@ -34,7 +33,7 @@ def info(run: str, *, json: bool = False) -> None:
         elif isinstance(part, list):
             print(*part, sep="\n", end="\n" if part else "")
         else:
-            print(f"{title}: {part}")
+            print(f"{title.replace('_', ' ')}: {part}" if title != "card" else f"\n{str(part).strip()}\n")
 
 
 def _short(value: Any) -> Any:

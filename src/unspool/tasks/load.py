@@ -11,19 +11,20 @@ import torch
 from unspool.errors import CheckpointError, SpecError, UnspoolError
 from unspool.spec import from_dict, unknown_name
 from unspool.tasks import task_entry
+from unspool.tasks.shipped import model_file
 from unspool.training import checkpoint
-from unspool.training.folder import LAST, MODEL, RunFolder
+from unspool.training.folder import LAST, RunFolder
 from unspool.training.options import Budget
 from unspool.training.protocol import Task
 
 
 def load(name: str | Path, device: str = "auto") -> Task:
-    """Return the task object of a run folder or a model file: sample, predict, score, evaluate with it.
+    """Return the task object of a run folder, a model file, or the name of a model that comes with the package.
 
     Raises:
         CheckpointError: there is no such file, or it is damaged, of a later version, or not ours.
     """
-    path = Path(name) / MODEL if Path(name).is_dir() else Path(name)
+    path = model_file(name)
     tensors, document = checkpoint.read(path, "model")
     task = task_of(document, path)
     with torch.device("meta"):  # sizes are compared before any memory is asked for
@@ -46,7 +47,7 @@ def task_of(document: Mapping[str, Any], path: Path) -> Task:
         task = kind.from_metadata(from_dict(kind.Options, document["options"]), document["data"])
         task.fingerprint = str(document["fingerprint"])
         return task
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, UnspoolError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, UnspoolError) as error:
         raise CheckpointError(f"{path} is damaged or of another version ({error}); use a backup") from error
 
 

@@ -7,23 +7,26 @@ from pathlib import Path
 from typing import Any
 
 from unspool.errors import CheckpointError, UnspoolError
+from unspool.tasks.shipped import model_file
 from unspool.training import checkpoint
-from unspool.training.folder import LAST, LOG, MODEL
+from unspool.training.folder import LAST, LOG
 from unspool.training.log import read_log
 
 
-def describe_model(path: Path) -> dict[str, Any]:
-    """Return task, options, data and result of a model file or run folder."""
-    file = path / MODEL if path.is_dir() else path
+def describe_model(name: str | Path) -> dict[str, Any]:
+    """Return task, card, options, data and result of a run folder, a model file, or a model of the package."""
+    file = model_file(name)
     shapes, document = checkpoint.read_document(file, "model")
     return {
         "file": str(file),
         "task": document.get("task"),
         "weights": sum(math.prod(shape) for shape in shapes.values()),
+        "stored_as": document.get("weights", "f32"),
+        **({"card": document["card"]} if "card" in document else {}),
         "options": document.get("options", {}),
         "data": document.get("description", {}),
         "training": document.get("training", {}),
-        "advice": _advice(path),
+        "advice": _advice(Path(name)),
         "tensors": shapes,
     }
 

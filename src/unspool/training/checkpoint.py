@@ -1,6 +1,7 @@
 """Model and training files: safetensors with one JSON document in the metadata. Nothing in them is ever executed.
 
-docs/format.md describes the files; `FORMAT_VERSION` counts changes that an older reader could not follow.
+docs/format.md describes the files; `FORMAT_VERSION` counts changes that an older reader could not follow, and a file
+has the lowest version that tells it.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from unspool.errors import CheckpointError
+from unspool.training.compact import SCALE, expanded
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 Kind = Literal["model", "training", "streams"]
 
 
@@ -31,7 +33,7 @@ def write(path: Path, kind: Kind, tensors: Mapping[str, Tensor], document: Mappi
     """
     metadata = {
         "format": "unspool",
-        "version": str(FORMAT_VERSION),
+        "version": "2" if any(name.startswith(SCALE) for name in tensors) else "1",
         "kind": kind,
         "document": json.dumps(document, sort_keys=True),
     }
@@ -89,13 +91,14 @@ def write_text(path: Path, text: str) -> None:
 
 
 def read(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors and the document of a file.
+    """Return the tensors and the document of a file; weights that are stored in fewer bytes as float32.
 
     Raises:
         CheckpointError: the file is missing, cut short, damaged, of a later version, of another kind, or not ours.
     """
     with _opened(path, kind) as (file, document):
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    tensors = expanded(stored, str(path))
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise CheckpointError(f"{path} is damaged: {name} holds values that are not finite; use a backup")
@@ -109,7 +112,8 @@ def read_document(path: Path, kind: Kind) -> tuple[dict[str, list[int]], dict[st
         CheckpointError: as `read`, but values that are not finite go unseen.
     """
     with _opened(path, kind) as (file, document):
-        return {name: list(file.get_slice(name).get_shape()) for name in file.keys()}, document  # noqa: SIM118
+        names = (name for name in file.keys() if not name.startswith(SCALE))  # noqa: SIM118
+        return {name: list(file.get_slice(name).get_shape()) for name in names}, document
 
 
 @contextmanager

@@ -36,6 +36,12 @@ NETWORK_OPTIONS = frozenset(
         "causal",
         "frame",
         "encoder",
+        "members",
+        "ngrams",
+        "prediction",
+        "components",
+        "window_components",
+        "points_per_letter",
     )
 )
 
