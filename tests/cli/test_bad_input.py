@@ -223,7 +223,7 @@ def test_models_that_are_none(refused: Refused) -> None:
     metadata = {"format": "unspool", "version": "1", "kind": "model", "document": "{}"}
     tensors = {"a": np.zeros(3, np.float32)}
     save_file(tensors, "plain.safetensors")
-    save_file(tensors, "later.safetensors", {**metadata, "version": "2"})
+    save_file(tensors, "later.safetensors", {**metadata, "version": str(checkpoint.FORMAT_VERSION + 1)})
     save_file(tensors, "odd.safetensors", {**metadata, "version": "new"})
     save_file(tensors, "last.safetensors", {**metadata, "kind": "training"})
     save_file(tensors, "bare.safetensors", metadata)

@@ -15,6 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from unspool.data.pen.made import made_inks
+from unspool.data.pen.plain import to_plain
+
 WORDS = [
     "to",
     "be",
@@ -279,6 +282,26 @@ def shops(path: Path) -> None:
     path.write_text("\n".join(["shop,date,sold", *rows]) + "\n", encoding="utf-8")
 
 
+def hands(samples: int, seed: int) -> Callable[[Path], None]:
+    """Words that four made hands wrote, in whole pixels of a screen."""
+
+    def write(path: Path) -> None:
+        plain = [
+            to_plain(sample.transformed([[30, 0, 0], [0, 30, 0]]), "down") for sample in made_inks(samples, 4, seed)
+        ]
+        for sample in plain:
+            sample["strokes"] = [[[round(x), round(y)] for x, y in stroke] for stroke in sample["strokes"]]
+        path.write_text("\n".join(map(json.dumps, plain)), encoding="utf-8")
+
+    return write
+
+
+def letter(path: Path) -> None:
+    """Paragraphs in the characters of the hands."""
+    said = " ".join(["the dog and the fox", "jump over the quick brown mind", "for the lazy hand"] * 2)
+    path.write_text(f"hello fox\n\n{said}\n{said}\n\nthe dog\n", encoding="utf-8")
+
+
 EXAMPLES: dict[str, Callable[[Path], None]] = {
     "shakespeare.txt": text(0),
     "book.txt": text(4),
@@ -309,6 +332,10 @@ EXAMPLES: dict[str, Callable[[Path], None]] = {
     "tomorrow.csv": demand(22, unknown=24),
     "later.csv": demand(14, "2024-02-05"),
     "shops.csv": shops,
+    "lines.json": hands(50, 0),
+    "more-lines.json": hands(20, 1),
+    "me.json": hands(1, 2),
+    "letter.txt": letter,
 }
 
 

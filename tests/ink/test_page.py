@@ -7,7 +7,7 @@ from tests.ink.made import word
 from unspool.data.pen.strokes import Strokes
 from unspool.errors import DataError, SpecError
 from unspool.ink.options import Page
-from unspool.ink.page import Sheet, lay_out
+from unspool.ink.page import Sheet, lay_out, lay_out_pages
 
 # 100 mm between the margins, letters of 2 mm in lines of 10 mm, the first baseline 6 mm below the margin
 PAGE = Page(size="120x80", margin=10, letter=2)
@@ -100,3 +100,30 @@ def test_huge_coordinates_are_refused(page: Page, huge: float) -> None:
         lay_out([[Strokes.of([[[0, 0], [1, huge]]])]], page)
     with pytest.raises(SpecError, match="a piece of handwriting must fit"):
         lay_out([[word(), Strokes.of([[[-huge, 0], [huge, 1]]])]], page)
+
+
+def test_lines_go_on_from_page_to_page() -> None:
+    """Letters are of one size, and a paragraph says on each page what stands there."""
+    page = Page(size="100x60", margin=5, letter=2, line_height=10)  # two rows of 45 sizes a page
+    lines = [[word(40.0, "a"), word(40.0, "b"), word(40.0, "c")], [], [word(40.0, "d")]]
+    sheets = lay_out_pages(lines, page)
+    assert [sheet.texts for sheet in sheets] == [("a b",), ("c", None), ("d",)]
+    assert [len(sheet.strokes) for sheet in sheets] == [6, 3, 3]
+    assert {(sheet.width, sheet.height, sheet.pen) for sheet in sheets} == {(100.0, 60.0, 2 / 6)}
+    for sheet in sheets:
+        np.testing.assert_allclose(sheet.strokes[0], sheets[0].strokes[0])
+    # an empty line at the top of a page is left out
+    gap = lay_out_pages([[word(text="a")], [word(text="b")], [], [word(text="c")]], page)
+    assert [sheet.texts for sheet in gap] == [("a", "b"), ("c",)]
+    assert len(lay_out_pages([], page)) == 1
+    with pytest.raises(SpecError, match="must fit on the page"):
+        lay_out_pages(lines, Page(size="100x60", margin=25, letter=1, line_height=11, word_gap=0))
+
+
+def test_pages_hold_what_runs_over_their_edge_no_more() -> None:
+    astray = Strokes.of([[[0.0, 0.0], [1.0, -50.0], [2.0, 1.0], [3.0, 1.0]], [[1.0, 99.0]]], text="astray")
+    page = Page(size="60x40", margin=5, letter=2)
+    with pytest.raises(DataError, match="must lie on the page"):
+        lay_out([[astray]], page)
+    (sheet,) = lay_out_pages([[astray]], page)
+    assert [len(stroke) for stroke in sheet.strokes] == [1, 2]

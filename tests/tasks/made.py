@@ -98,7 +98,10 @@ def model_bytes(kind: str, **options: Any) -> bytes:
     """A model file of a task with new weights."""
     import tempfile
 
-    task = language(**options) if kind == "language" else classifier(waves() if kind == "waves" else None, **options)
+    from tests.tasks.pen.made import handwriting
+
+    kinds = {"language": language, "handwriting": handwriting}
+    task = kinds[kind](**options) if kind in kinds else classifier(waves() if kind == "waves" else None, **options)
     with tempfile.TemporaryDirectory() as folder:
         return write_model(task, Path(folder, "model.safetensors")).read_bytes()
 

@@ -17,11 +17,16 @@ import pytest
 
 import unspool
 from tests.tasks.made import model_bytes, waves
+from tests.tasks.pen.made import inks
 from unspool.errors import UnspoolError
 from unspool.tasks.language.language import Language
+from unspool.tasks.pen.handwriting import Handwriting
 from unspool.tasks.whole.classifier import Classifier
 
-KINDS = (("language", {}), ("language", {"unit": "byte"}), ("classifier", {"pooling": "attention"}), ("waves", {}))
+KINDS = (
+    ("language", {}), ("language", {"unit": "byte"}), ("classifier", {"pooling": "attention"}), ("waves", {}),
+    ("handwriting", {"longest": 20}), ("handwriting", {"longest": 20, "prediction": True}),
+)  # fmt: skip
 VALUES: tuple[Any, ...] = (
     None, True, -1, 0, 1, 3, 2**31, 2**63, 10**30, 10**400, -(10**400), 0.5, -1.0, 1e308, float("nan"), float("inf"),
     "", "lstm", "gru", "byte", "char", "last", "attention", "\ud800", "x" * 5000, [], [1], [[]], {}, {"a": 1},
@@ -56,6 +61,10 @@ def use(task: Any) -> None:
     if isinstance(task, Language):
         task.sample(length=2)
         task.score("the")
+    elif isinstance(task, Handwriting):
+        alphabet = task.reader.alphabet
+        task.write(None if alphabet is None else alphabet.symbols[-1], points=2)
+        task.evaluate(inks()[:3])
     else:
         assert isinstance(task, Classifier)
         task.predict(["yab", ""] if task.text else waves(2)[0])

@@ -11,9 +11,11 @@ import pytest
 
 import unspool
 from tests.tasks.made import CLASSIFIER, LANGUAGE, classifier, rows, story
+from tests.tasks.pen.made import inks, pen
 from unspool.errors import DataError
 from unspool.tasks.forecasting.options import ForecasterOptions
 from unspool.tasks.language.options import LanguageOptions
+from unspool.tasks.pen.options import HandwritingOptions
 from unspool.tasks.start import Run
 from unspool.tasks.tagging.options import TaggerOptions
 from unspool.tasks.whole.classifier_options import ClassifierOptions
@@ -65,6 +67,8 @@ CLASSIFIER_CASES: dict[str, Any] = {
     "layer_norm": True,
     "frame": 3,
     "init": "chrono",
+    "members": 2,
+    "ngrams": 3,
 }
 TAGGER_CASES: dict[str, Any] = {
     **COMMON,
@@ -74,6 +78,21 @@ TAGGER_CASES: dict[str, Any] = {
     "causal": True,
     "window": 4,
     "augment": "strong",
+}
+HANDWRITING_CASES: dict[str, Any] = {
+    **{name: value for name, value in COMMON.items() if name not in ("dropout", "skip")},
+    "hidden_size": 7,
+    "layers": 1,
+    "components": 3,
+    "window_components": 3,
+    "points_per_letter": 6.0,
+    "rarest": 2,
+    "longest": 9,
+    "clip_outputs": 1e-6,
+    "clip_inputs": 1e-6,
+    "weight_noise": 0.1,
+    "adaptive_weight_noise": True,
+    "prediction": True,
 }
 BESIDE: dict[str, tuple[dict[str, Any], Any]] = {
     "reset": ({"cell": "gru"}, "before"),
@@ -108,8 +127,9 @@ ELSEWHERE = {  # options that change no weight: the test that shows what they do
 
 def outcome(task: str, out: Path, **options: Any) -> Any:
     budget = Budget("steps", 6)
-    data: Any = {"language": [unspool.Text(story(200))], "classifier": labelled(), "tagger": videos()}[task]
-    small = LANGUAGE if task == "language" else CLASSIFIER
+    data: Any = {"language": [unspool.Text(story(200))], "classifier": labelled(), "tagger": videos(),
+                 "handwriting": inks(24)}[task]  # fmt: skip
+    small = {"language": LANGUAGE, "handwriting": pen(**{"longest": 20, **options})}.get(task, CLASSIFIER)
     session = unspool.begin(task, data, options={**small, **options}, budget=budget, out=str(out), baseline=False)
     for _ in session.events:
         pass
@@ -131,11 +151,12 @@ def videos() -> tuple[np.ndarray, np.ndarray]:
     ("language", LanguageOptions, LANGUAGE_CASES),
     ("classifier", ClassifierOptions, CLASSIFIER_CASES),
     ("tagger", TaggerOptions, TAGGER_CASES),
+    ("handwriting", HandwritingOptions, HANDWRITING_CASES),
 ])  # fmt: skip
 def test_every_option_does_something(
     task: str, kind: type[TrainingOptions], cases: dict[str, Any], tmp_path: Path
 ) -> None:
-    names = {field.name for field in fields(kind)}
+    names = {field.name for field in fields(kind)} - ({"dropout"} if task == "handwriting" else set())  # refused
     switched = {field.name: not field.default for field in fields(kind) if isinstance(field.default, bool)}
     assert names <= cases.keys() | BESIDE.keys() | ELSEWHERE.keys(), "an option that no test knows"
     plain = outcome(task, tmp_path / "plain")
@@ -148,10 +169,11 @@ def test_every_option_does_something(
 
 
 def test_the_table_names_options_that_exist() -> None:
-    kinds = (LanguageOptions, ClassifierOptions, TaggerOptions, ForecasterOptions)
+    kinds = (LanguageOptions, ClassifierOptions, TaggerOptions, ForecasterOptions, HandwritingOptions)
     known = {field.name for kind in kinds for field in fields(kind)}
     assert (
-        known >= {*LANGUAGE_CASES, *CLASSIFIER_CASES, *TAGGER_CASES, *BESIDE, *ELSEWHERE} and known >= NETWORK_OPTIONS
+        known >= {*LANGUAGE_CASES, *CLASSIFIER_CASES, *TAGGER_CASES, *HANDWRITING_CASES, *BESIDE, *ELSEWHERE}
+        and known >= NETWORK_OPTIONS
     )
 
 

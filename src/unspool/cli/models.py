@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from unspool.errors import SpecError
 from unspool.spec import replace
-from unspool.tasks.language.language import Language
 from unspool.tasks.load import load
 from unspool.training.protocol import Task
 
@@ -16,16 +15,4 @@ def open_model(run: str, device: str, unknown: str | None = None) -> Task:
         if not hasattr(task.options, "unknown"):
             raise SpecError(f"--unknown is for models of text, {run} is a {task.name} model; leave it out")
         task.options = replace(task.options, unknown=unknown)
-    return task
-
-
-def language_model(run: str, device: str, unknown: str | None = None) -> Language:
-    """Return a language model.
-
-    Raises:
-        SpecError: the model is of another task.
-    """
-    task = open_model(run, device, unknown)
-    if not isinstance(task, Language):
-        raise SpecError(f"this verb needs a language model, {run} is a {task.name}; try unspool predict or evaluate")
     return task

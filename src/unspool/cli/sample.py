@@ -1,239 +1,117 @@
-"""`unspool sample RUN`: new sequences from a trained network."""
+"""`unspool sample RUN`: new texts from a language model, a page from a handwriting model."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Annotated, Any, Final, Literal
 
+from cyclopts import Parameter
+
+from unspool.cli.sample_text import TextRequest
 from unspool.cli.settings import Flat, Machine
-from unspool.cli.streams import json_text, print_json, remark, write_output
 from unspool.errors import SpecError
+from unspool.ink.options import Page
 from unspool.sampling import Sampling
-from unspool.tasks.language.writing import Writing, check_together
+from unspool.spec import hints_of
+from unspool.tasks.language.writing import Writing
+from unspool.tasks.pen.request import PenRequest
 
-if TYPE_CHECKING:
-    from unspool.tasks.language.language import Language
-    from unspool.tasks.language.novelty import Novelty
-    from unspool.tasks.language.pieces import Piece
-
-TEXTS = ("", ".txt")  # endings of files
-PAGES = (".html", ".htm")
+TEXTS: Final = Parameter(name="*", group="Of a language model")
+PENS: Final = Parameter(name="*", group="Of a handwriting model")
+PAGES: Final = Parameter(name="*", group="The page of a handwriting model")
 
 
 @dataclass(frozen=True)
-class Request:
-    """What is wanted of the texts."""
+class Shared:
+    """Flags for models of both kinds."""
 
-    prompt: str = ""
-    """Text to go on from."""
+    seed: int = 0
+    """Seed of the random numbers."""
     count: int = 1
     """How many samples; each depends on the seed and its own number only. With --beam, how many of the best."""
     echo: bool = True
-    """Repeat the prompt before the sample."""
-    unknown: Literal["fail", "skip", "replace"] | None = None
-    """What to do with characters of the prompt that the model does not know."""
-    interactive: bool = False
-    """Read a line, write a line, in turn, until the input ends."""
-    novelty: bool = False
-    """Tell the longest substring of each sample that stands in the training text, and where."""
-    novelty_text: str | None = None
-    """Compare with this text in place of the training text."""
-    novelty_length: int | None = None
-    """Substrings of so many symbols count as copied; 20 characters or bytes, or 5 words."""
+    """Repeat the prompt before the sample, or the strokes that a pen without texts goes on after."""
+    weights: Literal["f32", "bf16", "int8"] = "f32"
+    """Compute with float32 weights, or on a CPU with bfloat16 or bytes, which are faster and a little off."""
+    json: bool = False
+    """Print one JSON object: symbols with log-probabilities, or strokes."""
+    output: str | None = None
+    """Write to this file: text or a page in colours (.txt, .html); handwriting (.svg, .png, .gcode, .nc, .json)."""
 
 
-class Result(NamedTuple):
-    """One text, and what is told of it."""
+@dataclass(frozen=True)
+class TextWriting(Writing):
+    """How a text is written, but for what models of both kinds share."""
 
-    text: str  # the prompt is part of it where it is echoed
-    pieces: list[Piece]
-    score: dict[str, float]  # of beam search
-    novelty: Novelty | None
+    seed: Annotated[int, Parameter(parse=False)] = 0
+    weights: Annotated[Literal["f32", "bf16", "int8"], Parameter(parse=False)] = "f32"
+
+
+# cyclopts looks them up in the module of the class, where the type of an inherited field may be unknown
+TextWriting.__init__.__annotations__ |= hints_of(TextWriting)
 
 
 def sample(
     run: str,
+    text: str | None = None,
     *,
-    request: Annotated[Request, Flat] = Request(),
-    writing: Annotated[Writing, Flat] = Writing(),  # noqa: B008 (frozen)
-    sampling: Annotated[Sampling, Flat] = Sampling(),  # noqa: B008 (frozen)
-    json: bool = False,
-    output: str | None = None,
+    shared: Annotated[Shared, Flat] = Shared(),
+    request: Annotated[TextRequest, TEXTS] = TextRequest(),  # noqa: B008 (frozen)
+    writing: Annotated[TextWriting, TEXTS] = TextWriting(),
+    sampling: Annotated[Sampling, TEXTS] = Sampling(),  # noqa: B008 (frozen)
+    pen: Annotated[PenRequest, PENS] = PenRequest(),  # noqa: B008 (frozen)
+    page: Annotated[Page, PAGES] = Page(),  # noqa: B008 (frozen)
     machine: Annotated[Machine, Flat] = Machine(),  # noqa: B008 (frozen)
 ) -> None:
-    """Write text with a trained language model, as it is made.
+    """Write: text with a language model, as it is made; by hand with a handwriting model, on a page.
 
     Parameters
     ----------
     run
-        Run folder or model file.
-    json
-        Print one JSON object with each symbol's log-probability.
-    output
-        Write to this file; .html makes a page in which each symbol has the colour of its probability.
+        Run folder, model file, or the name of a model that comes with unspool.
+    text
+        What a handwriting model writes; - is standard input. A line end begins a new line.
     """
-    from unspool.cli.models import language_model
+    from unspool.cli.models import open_model
+    from unspool.tasks.language.language import Language
+    from unspool.tasks.pen.handwriting import Handwriting
 
-    writing = replace(writing, length=writing.length or None)
-    check_together(writing, sampling)
-    _check(request, writing, json, output)
+    if shared.count < 1:
+        raise SpecError(f"--count must be at least 1, got {shared.count}")
     machine.apply()
-    model = language_model(run, machine.device, request.unknown)
-    options = asdict(writing) | asdict(sampling)
-    if request.interactive:
-        from unspool.cli.interactive import converse
+    model = open_model(run, machine.device)
+    texts, pens = [request, writing, sampling], [pen, page]
+    if isinstance(model, Language):
+        from unspool.cli.sample_text import sample_text
 
-        converse(model, request.prompt, options)
-        return
-    head = request.prompt if request.echo else ""
-    if not (json or output or writing.beam or request.count > 1 or _compared(request)):
-        _stream(head, model.stream(request.prompt, **options), writing.raw)
-        return
-    if writing.raw and request.count > 1 and not json:
-        raise SpecError(f"--raw writes the bytes of one sample, got --count {request.count}; leave one of them out")
-    results = _results(model, run, head, request, options)
-    told = {"prompt": request.prompt, "seed": writing.seed, "samples": [_described(result) for result in results]}
-    if output is not None and Path(output).suffix.lower() == ".json":
-        write_output(output, json_text(told) + "\n")
-    elif output is not None:
-        write_output(output, _content(output, run, head, writing.raw, results, model.noun))
-    if json:
-        print_json(told)
-    elif output is None:
-        _print(results, alone=request.count == 1)
-    for number, result in enumerate(results):
-        if result.novelty is not None and not json:
-            remark(f"sample {number}: {result.novelty}")
+        if text is not None:
+            raise SpecError(f"a language model goes on from a prompt, got the text {text!r}; put --prompt before it")
+        _refuse(pens, f"handwriting models, but {run} is a language model")
+        whole = Writing(**{**asdict(writing), "seed": shared.seed, "weights": shared.weights})
+        sample_text(model, run, shared, request, whole, sampling)
+    elif isinstance(model, Handwriting):
+        from unspool.cli.sample_pen import sample_pen
 
-
-def _check(request: Request, writing: Writing, json: bool, output: str | None) -> None:
-    if request.count < 1:
-        raise SpecError(f"--count must be at least 1, got {request.count}")
-    if writing.beam and request.count > writing.beam:
-        raise SpecError(
-            f"--beam {writing.beam} finds no more texts than that, got --count {request.count}; raise --beam"
-        )
-    several = json or output or request.count > 1 or _compared(request)
-    if request.interactive and (several or writing.beam or writing.raw):
-        raise SpecError(
-            "--interactive writes to the terminal as it reads, without --json, --output, --count, --novelty, --beam or "
-            "--raw; leave them out"
-        )
-    if output is not None:
-        _check_ending(output, json, writing.raw)
-    if writing.length is None and not request.interactive and several:
-        raise SpecError("--length 0 writes one sample without end to standard output; give a length for the rest")
-    if request.novelty_length is not None and (request.novelty_length < 1 or not _compared(request)):
-        raise SpecError(f"--novelty-length must be at least 1 and comes with --novelty, got {request.novelty_length}")
-
-
-def _check_ending(output: str, json: bool, raw: bool) -> None:
-    known = (*TEXTS, *PAGES, ".json") if json else (*TEXTS, *PAGES)
-    if Path(output).suffix.lower() not in known and not raw:
-        raise SpecError(
-            "--output of sample must end in .txt, in .html for a page, with --json in .json, or in nothing, "
-            f"got {output}; rename it"
-        )
-
-
-def _compared(request: Request) -> bool:
-    return request.novelty or request.novelty_text is not None
-
-
-def _results(model: Language, run: str, head: str, request: Request, options: dict[str, Any]) -> list[Result]:
-    compare = _comparison(model, run, request)
-    if options["beam"]:
-        found = model.search(request.prompt, **options)[: request.count]
-        scored = [(text.pieces, {"log_prob": text.log_prob, "score": text.score}) for text in found]
-    else:
-        scored = [(pieces, {}) for pieces in model.samples(request.prompt, request.count, **options)]
-    results = []
-    for pieces, score in scored:
-        text = "".join(piece.text for piece in pieces)
-        results.append(Result(head + text, pieces, score, compare(pieces)))
-    return results
-
-
-def _comparison(model: Language, run: str, request: Request) -> Any:
-    """What says how much of a sample is new."""
-    if not _compared(request):
-        return lambda pieces: None
-    import numpy as np
-
-    from unspool.data.corpus import read_corpus
-    from unspool.tasks.language.novelty import novelty
-    from unspool.tasks.load import with_own_data
-    from unspool.training.folder import LAST
-
-    if request.novelty_text is not None:
-        corpus = read_corpus([request.novelty_text], model.options.unit, model.vocabulary, "skip").ids
-    elif (Path(run) / LAST).is_file():
-        prepared = with_own_data(run, model)
-        corpus = prepared.train_ids  # type: ignore[attr-defined]
+        _refuse(texts, f"language models, but {run} is a handwriting model")
+        sample_pen(model, run, text, shared, pen, page)
     else:
         raise SpecError(
-            f"--novelty needs the training text, which the model file {run} does not keep; add --novelty-text"
+            f"this verb needs a language model or a handwriting model, {run} is a {model.name}; "
+            "try unspool predict or evaluate"
         )
 
-    def compare(pieces: list[Piece]) -> Novelty:
-        ids = np.array([piece.id for piece in pieces], dtype=np.int64)
-        return novelty(ids, corpus, model.vocabulary, request.novelty_length)
 
-    return compare
-
-
-def _content(path: str, run: str, head: str, raw: bool, results: list[Result], noun: str) -> str | bytes:
-    """What is written to the file: a page, bytes or text, by its ending."""
-    if Path(path).suffix.lower() in PAGES:
-        from unspool.tasks.language.page import Passage, page, symbols_of
-
-        passages = [
-            Passage(f"sample {number}{_scored(result)}", symbols_of(result.pieces), head, str(result.novelty or ""))
-            for number, result in enumerate(results)
-        ]
-        return page(f"written by {run}", passages, noun)
-    if raw:
-        return head.encode("utf-8", "surrogateescape") + b"".join(map(_byte, results[0].pieces))
-    return "\n".join(result.text for result in results) + "\n"
+def _refuse(groups: list[Any], whose: str) -> None:
+    """Refuse flags that have been set although the model has no use for them."""
+    odd = [name for group in groups for name in _changed(group)]
+    if odd:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in odd)
+        raise SpecError(
+            f"{flags} {'is' if len(odd) == 1 else 'are'} for {whose}; leave {'it' if len(odd) == 1 else 'them'} out"
+        )
 
 
-def _print(results: list[Result], alone: bool) -> None:
-    for number, result in enumerate(results):
-        _write(("" if alone else f"--- sample {number}{_scored(result)}\n") + f"{result.text}\n")
-
-
-def _scored(result: Result) -> str:
-    return f", score {result.score['score']:.4f}" if result.score else ""
-
-
-def _stream(head: str, pieces: Iterator[Piece], raw: bool) -> None:
-    """Write each piece as it comes; the prompt waits for the first, so that a prompt that is refused prints nothing."""
-    first = True
-    for piece in pieces:
-        if first:
-            _write(head)
-            first = False
-        if raw:
-            sys.stdout.buffer.write(_byte(piece))
-            sys.stdout.buffer.flush()
-        else:
-            _write(piece.text)
-    _write((head if first else "") + ("" if raw else "\n"))
-
-
-def _byte(piece: Piece) -> bytes:
-    return bytes([piece.id]) if piece.id < 256 else b""  # beyond are marks
-
-
-def _described(result: Result) -> dict[str, Any]:
-    tokens = [{"text": p.text, "id": p.id, "log_prob": p.log_prob} for p in result.pieces]
-    novelty = {} if result.novelty is None else {"novelty": result.novelty._asdict()}
-    return {"text": result.text, **result.score, **novelty, "tokens": tokens}
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+def _changed(options: Any) -> list[str]:
+    defaults: Mapping[str, Any] = {field.name: field.default for field in fields(options)}
+    return [name for name, value in asdict(options).items() if value != defaults[name]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,6 +53,7 @@ class Sheet:
 class _Row:
     """Pieces that stand beside each other, in sizes; `left` is where each one's ink begins, from the row's left end."""
 
+    line: int  # of which it is a part
     pieces: tuple[Strokes, ...]
     lefts: tuple[float, ...]
     width: float
@@ -69,17 +70,64 @@ def lay_out(lines: Lines, page: Page) -> Sheet:
         SpecError: a piece is wider than the room between the margins, or the lines are higher.
         DataError: ink lies beside the page.
     """
-    room = np.subtract(page.sides or (LARGEST, LARGEST), 2 * page.margin)
-    letter = _letter(lines, page, room[0])
-    rows = [row for line in lines for row in _rows(line, page, (room[0] + HAIR) / letter)]
-    step = page.line_height * letter
-    if len(rows) * step > room[1] + HAIR:
+    letter, rows = _broken(lines, page)
+    fitting = _fitting(page, letter)
+    if len(rows) > fitting:
+        step = page.line_height * letter
         raise SpecError(
-            f"the lines must fit on the page, but {len(rows)} of {step:.3g} mm are higher than the {room[1]:.4g} mm "
-            "between the margins; choose smaller letters, a larger page, or fewer lines"
+            f"the lines must fit on the page, but {len(rows)} of {step:.3g} mm are higher than the "
+            f"{_room(page)[1]:.4g} mm between the margins; choose smaller letters, a larger page, or fewer lines"
         )
+    return _sheet(rows, page, letter)
+
+
+def lay_out_pages(lines: Lines, page: Page) -> list[Sheet]:
+    """The same on as many pages as it takes, all with letters of one size; no page begins with an empty line.
+
+    As on paper, what runs over the edge of the page leaves no ink; a network's line may go astray.
+
+    Raises:
+        SpecError: a piece is wider than the room between the margins, or a single line is higher.
+    """
+    letter, rows = _broken(lines, page)
+    fitting = _fitting(page, letter)
+    if fitting < 1:
+        return [lay_out(lines, page)]  # which says so
+    sheets: list[Sheet] = []
+    while rows or not sheets:
+        while sheets and rows and not rows[0].pieces:
+            rows = rows[1:]
+        if rows or not sheets:
+            sheets.append(_sheet(rows[:fitting], page, letter, cut=True))
+        rows = rows[fitting:]
+    return sheets
+
+
+def _room(page: Page) -> tuple[float, float]:
+    """Width and height between the margins in mm."""
+    width, height = page.sides or (LARGEST, LARGEST)
+    return width - 2 * page.margin, height - 2 * page.margin
+
+
+def _fitting(page: Page, letter: float) -> int:
+    """How many rows fit between the margins."""
+    return int((_room(page)[1] + HAIR) // (page.line_height * letter))
+
+
+def _broken(lines: Lines, page: Page) -> tuple[float, list[_Row]]:
+    """Millimetres a unit, and the rows of all lines."""
+    width = _room(page)[0]
+    letter = _letter(lines, page, width)
+    broken = [_rows(number, line, page, (width + HAIR) / letter) for number, line in enumerate(lines)]
+    return letter, [row for rows in broken for row in rows]
+
+
+def _sheet(rows: Sequence[_Row], page: Page, letter: float, *, cut: bool = False) -> Sheet:
+    """One page of these rows; what lies beside it is `cut` off, or refused."""
+    step = page.line_height * letter
+    room = _room(page)
     if page.sides is None:
-        room = np.array([max((row.width for row in rows), default=0.0) * letter, max(len(rows), 1) * step])
+        room = max((row.width for row in rows), default=0.0) * letter, max(len(rows), 1) * step
     strokes: list[Points] = []
     for number, row in enumerate(rows):
         start = page.margin + (room[0] - row.width * letter if row.backward else 0.0)
@@ -88,9 +136,22 @@ def lay_out(lines: Lines, page: Page) -> Sheet:
             origin, place = [piece.bounds()[0], 0.0], [start + left * letter, baseline]
             with np.errstate(over="ignore"):  # what is infinite lies beside the page
                 strokes += [(points - origin) * letter + place for points in piece.strokes()]
-    texts = tuple(_text(line) for line in lines)
-    width, height = (room + 2 * page.margin).tolist()
-    return Sheet(width, height, letter * PEN if page.pen is None else page.pen, tuple(strokes), texts)
+    said: dict[int, list[Strokes]] = {}
+    for row in rows:
+        said.setdefault(row.line, []).extend(row.pieces)
+    width, height = (side + 2 * page.margin for side in room)
+    if cut:
+        strokes = [part for points in strokes for part in _inside(points, width, height)]
+    pen = letter * PEN if page.pen is None else page.pen
+    return Sheet(width, height, pen, tuple(strokes), tuple(map(_text, said.values())))
+
+
+def _inside(points: Points, width: float, height: float) -> Iterator[Points]:
+    """The parts of a stroke [n, 2] that lie on the page."""
+    inside = ((points >= 0) & (points <= [width, height])).all(axis=1)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], inside, [False]])))
+    for start, end in edges.reshape(-1, 2):
+        yield points[start:end]
 
 
 def _letter(lines: Lines, page: Page, room: float) -> float:
@@ -105,7 +166,7 @@ def _letter(lines: Lines, page: Page, room: float) -> float:
     return letter
 
 
-def _rows(line: Sequence[Strokes], page: Page, room: float) -> list[_Row]:
+def _rows(number: int, line: Sequence[Strokes], page: Page, room: float) -> list[_Row]:
     """One line, broken before each piece that would pass the room, in sizes."""
     backward = page.direction == "rtl" or (page.direction == "auto" and _runs_left(_text(line) or ""))
     broken: list[list[Strokes]] = [[]]
@@ -117,15 +178,15 @@ def _rows(line: Sequence[Strokes], page: Page, room: float) -> list[_Row]:
             wanted = _width(piece)
         broken[-1].append(piece)
         used = wanted
-    return [_row(tuple(pieces), page.word_gap, backward) for pieces in broken]
+    return [_row(number, tuple(pieces), page.word_gap, backward) for pieces in broken]
 
 
-def _row(pieces: tuple[Strokes, ...], gap: float, backward: bool) -> _Row:
+def _row(line: int, pieces: tuple[Strokes, ...], gap: float, backward: bool) -> _Row:
     widths = np.array([_width(piece) for piece in pieces])
     before = np.cumsum(widths) - widths + gap * np.arange(len(pieces))
     width = float(widths.sum() + gap * max(len(pieces) - 1, 0))
     lefts = width - before - widths if backward else before
-    return _Row(pieces, tuple(lefts.tolist()), width, backward)
+    return _Row(line, pieces, tuple(lefts.tolist()), width, backward)
 
 
 def _width(piece: Strokes) -> float:

@@ -17,24 +17,32 @@ from unspool.data.pen.alphabet import Alphabet
 from unspool.data.pen.normalise import Normaliser
 from unspool.data.pen.read import read_inks
 from unspool.data.pen.strokes import Strokes
+from unspool.engine.writing import native_writer
 from unspool.errors import SpecError
+from unspool.ink.options import Page
+from unspool.ink.write import check_format, write_pages
 from unspool.nets.clipping import Clipping
-from unspool.nets.noise import with_complexity
+from unspool.nets.noise import with_complexity, with_own_noise
 from unspool.nets.scribe import PredictionNet, Scribe, SynthesisNet, shifted
 from unspool.spec import replace
 from unspool.tasks.batches import Gathered
 from unspool.tasks.dependent import check_dependent
 from unspool.tasks.holdout import fraction_of, located
 from unspool.tasks.pen.batches import PenBatch, gathered, training_batches
+from unspool.tasks.pen.breaking import Width
+from unspool.tasks.pen.hand import Style, hand
+from unspool.tasks.pen.manuscript import Manuscript, usual_width, written
 from unspool.tasks.pen.measures import gaussian, measure
 from unspool.tasks.pen.options import HandwritingOptions
 from unspool.tasks.pen.reading import PenData, Reader, divided, encoded_parts, fitted
 from unspool.tasks.pen.sizing import handwriting_sizing
 from unspool.tasks.pen.writing import Line, Pen
 from unspool.tasks.specimens import side_by_side, spread
+from unspool.training.checkpoint import load_parameters, parameters
 from unspool.training.options import Budget, TrainingOptions
 from unspool.training.protocol import Loss, Specimen, Task
 
+MOST = 1e6  # points of a sample, on average
 UNCLIPPED = 1e9  # Graves bounds derivatives on their way, and no norm; his steps do not grow with it
 
 
@@ -134,6 +142,11 @@ class Handwriting(Task):
             options |= {"window": o.window_components, "pace": 1 / self.pace.per_character}
             return SynthesisNet(self.symbols, int(o.hidden_size or 0), int(o.layers or 0), **options)
 
+    def inherit(self, base: Task, origin: str) -> str:
+        """Take the weights of a network, and the noise of its weights where both have it."""
+        load_parameters(self.model, with_own_noise(self.model, parameters(base.model)), origin)
+        return ""
+
     def batches(self) -> Gathered[PenBatch]:
         """Return the training samples in batches of like length, long ones cut off."""
         assert self.training is not None
@@ -191,18 +204,83 @@ class Handwriting(Task):
         *,
         bias: float = 0.0,
         seed: int = 0,
-        count: int = 1,
-        style: Strokes | None = None,
+        number: int = 0,
+        style: Style | None = None,
         points: int | None = None,
+        line_length: int | None = None,
+        weights: str = "f32",
     ) -> list[Strokes]:
-        """Return samples of a text, in sizes; of a network without texts, of `points` points. See `Pen`."""
-        return [
-            line.strokes for line in self.lines(text, bias=bias, seed=seed, count=count, style=style, points=points)
-        ]
+        """Return sample `number` as strokes in sizes, one `Strokes` a line.
 
-    def lines(self, text: str | None = None, **asked: Any) -> Iterator[Line]:
-        """Yield what `write` returns one by one, with the path of the window."""
-        return Pen(self.model, self.reader, self.pace.per_character).lines(text, **asked)
+        Args:
+            text: of any length; None for a network that learned none.
+            bias: 0 writes as people do, 1 neatly, more as if printed.
+            seed: of the random numbers; a sample depends on seed, number and the other arguments alone.
+            style: whose hand: strokes, with their text, a file of them, or the name of a style.
+            points: of a network without texts; with one the most of a line.
+            line_length: most characters of a line; None = as many as the network has learned to write in one go.
+            weights: "f32", or "bf16" or "int8" of the native pen, which are faster and a little off.
+
+        Raises:
+            DataError: the model has not seen a character of the text, or the style has no text.
+            SpecError: a text for a network without texts, or none for one with; a bias below 0.
+        """
+        asked: dict[str, Any] = {"bias": bias, "seed": seed, "number": number, "points": points, "weights": weights}
+        found = self.manuscript(text, style=None if style is None else hand(style), line_length=line_length, **asked)
+        return [line.strokes for line in found.lines]
+
+    def manuscript(
+        self,
+        text: str | None = None,
+        *,
+        page: Page | None = None,
+        style: Strokes | None = None,
+        line_length: int | None = None,
+        echo: bool = False,
+        weights: str = "f32",
+        **asked: Any,
+    ) -> Manuscript:
+        """Return what `write` does with the path of the window, in lines that fit on a page if one is given.
+
+        With `echo` the strokes that a network without texts goes on after are part of what it returns.
+        """
+        if text is None or not self.symbols:
+            number = asked.pop("number", 0)
+            return Manuscript([list(self.pen(weights).lines(text, style=style, echo=echo, first=number, **asked))])
+        pen = self.pen(weights)
+        mean, longest = (count / self.pace.per_character for count in (self.pace.points, self.options.longest))
+        usual = usual_width(pen, mean, longest, page or Page(size="fit"))
+        width = usual if line_length is None else Width(line_length, line_length)
+        return written(pen, text, width, style=style, **asked)
+
+    def draw(self, text: str | None, path: str | Path, page: Page | None = None, **asked: Any) -> list[Path]:
+        """Write a text to a file, as `write` does and on as many pages as it takes; return the files.
+
+        The first page has the given name, whose ending says the format; the others add -page-2, -page-3 to it.
+
+        Raises:
+            DataError, SpecError: as of `write` and `unspool.write_ink`.
+        """
+        check_format(Path(path), "the name of a page")
+        style, chosen = asked.pop("style", None), page or Page()
+        found = self.manuscript(text, page=chosen, style=None if style is None else hand(style), **asked)
+        return write_pages(found.ink(chosen), Path(path), chosen)
+
+    def pen(self, weights: str = "f32") -> Pen:
+        """Return the network as a pen.
+
+        Raises:
+            SpecError: weights other than "f32" without the native pen.
+        """
+        if weights != "f32" and isinstance(reason := native_writer(self.model, weights), str):
+            raise SpecError(f"--weights {weights} needs the native pen, but {reason}; use f32")
+        return Pen(self.model, self.reader, self.pace.per_character, weights)
+
+    def lines(
+        self, text: str | None = None, *, style: Style | None = None, weights: str = "f32", **asked: Any
+    ) -> Iterator[Line]:
+        """Yield samples of a single line, with the path of the window. See `Pen`."""
+        return self.pen(weights).lines(text, style=None if style is None else hand(style), **asked)
 
     def specimen(self, data: Any, steps: int) -> Specimen:
         """Return samples spread over the data."""
@@ -255,7 +333,10 @@ class Handwriting(Task):
         reader = Reader(
             Normaliser.from_dict(metadata["normaliser"]), None if alphabet is None else Alphabet.from_dict(alphabet)
         )
-        task = cls(options, reader, Pace(float(pace["points"]), float(pace["per_character"])))
+        points, per_character = float(pace["points"]), float(pace["per_character"])
+        if not (0 < points < MOST and (alphabet is None or 0 < per_character < MOST)):
+            raise SpecError(f"a sample and a character must have points, got {points} and {per_character}")
+        task = cls(options, reader, Pace(points, per_character))
         task.split = str(metadata["split"])
         return task
 
@@ -264,6 +345,10 @@ def _check(options: HandwritingOptions) -> None:
     """Refuse what these networks do not have."""
     if options.dropout:
         raise SpecError(f"handwriting has no dropout, got --dropout {options.dropout:g}; try --adaptive-weight-noise")
+    for name in ("window_components", "rarest") if options.prediction else ():
+        if getattr(options, name) != getattr(HandwritingOptions, name):
+            flag = name.replace("_", "-")
+            raise SpecError(f"--{flag} is for networks that read a text, got --prediction; leave it out")
     if options.precision != "float32":
         raise SpecError(f"handwriting computes in float32, got --precision {options.precision}; leave it out")
 

@@ -73,7 +73,7 @@ class Reader(NamedTuple):
         texts: list[NDArray[np.int32]] = []
         dropped: Counter[str] = Counter()
         for sample, _ in self.normaliser.apply(inks):
-            reason = self._verdict(sample)
+            reason = self.verdict(sample)
             if reason is not None:
                 dropped[reason] += 1
                 continue
@@ -88,7 +88,7 @@ class Reader(NamedTuple):
             )
         return PenData(np.concatenate(rows), _starts(rows), np.concatenate(texts), _starts(texts), dropped)
 
-    def _verdict(self, sample: Strokes) -> str | None:
+    def verdict(self, sample: Strokes) -> str | None:
         """The rule that a normalised sample breaks, None if it breaks none."""
         reason = self.screen.verdict(sample)
         if reason == NO_TEXT and self.alphabet is None:

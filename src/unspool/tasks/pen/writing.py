@@ -14,6 +14,7 @@ from torch import Tensor
 from unspool.cells.base import State
 from unspool.data.pen.strokes import Strokes
 from unspool.draws import Draws
+from unspool.engine.writing import Text, Trace, native_writer
 from unspool.errors import DataError, SpecError
 from unspool.heads.mixture import POINT, UNIFORMS
 from unspool.nets.scribe import Scribe, shifted
@@ -32,20 +33,32 @@ class Line(NamedTuple):
     finished: bool  # by the stop rule, and not by the limit
 
 
+class Lead(NamedTuple):
+    """Strokes as the network is led along them before it writes."""
+
+    rows: NDArray[np.float32]  # [P, 3]
+    text: str | None
+    slant: float = 0.0  # of the hand: the shear that normalising took out, and that what is written gets back
+
+
 class Start(NamedTuple):
     """Where the writing of a line begins."""
 
     state: State
     point: Tensor  # [1, 3], the last one that was written
     memory: Memory | None
-    before: NDArray[np.float32]  # [P, 3], the points of the style
+    lead: Lead | None
+    echo: bool  # whether the strokes of the lead are part of what is written
 
 
 class Pen:
-    """A network, how its samples are encoded, and how many points a character has in training."""
+    """A network, how its samples are encoded, and how many points a character has in training.
 
-    def __init__(self, net: Scribe, reader: Reader, points_per_character: float) -> None:
-        self.net, self.reader, self.points_per_character = net, reader, points_per_character
+    `weights` is what the native pen converts the network's to, "f32", "bf16" or "int8"; f32 loses nothing.
+    """
+
+    def __init__(self, net: Scribe, reader: Reader, points_per_character: float, weights: str = "f32") -> None:
+        self.net, self.reader, self.points_per_character, self.weights = net, reader, points_per_character, weights
 
     def lines(
         self,
@@ -54,15 +67,17 @@ class Pen:
         bias: float = 0.0,
         seed: int = 0,
         count: int = 1,
-        style: Strokes | None = None,
+        style: Strokes | Lead | None = None,
         points: int | None = None,
+        first: int = 0,
+        echo: bool = False,
     ) -> Iterator[Line]:
-        """Yield `count` samples of a text, each a function of seed and its number alone.
+        """Yield samples `first` to `first + count - 1` of a text, each a function of seed and its number alone.
 
         By section 5.3 of Graves (2013) a sample ends before the point at which the window has moved behind the text;
         by `bias` (section 5.4) it is neater; with a `style` (section 5.5) the network is first led along those
-        strokes, whose text it reads before its own, and goes on in that hand. Without a text, a network that reads
-        none writes `points` points, or goes on after the style.
+        strokes, whose text it reads before its own, and goes on in that hand, slant included. Without a text, a network
+        that reads none writes `points` points, or goes on after the style, with `echo` as part of the sample.
 
         Raises:
             DataError: the model has not seen a character of the text, or the style has no text.
@@ -73,12 +88,30 @@ class Pen:
                 f"a line is written with a bias of at least 0, a count and points of at least 1, got bias={bias}, "
                 f"count={count}, points={points}; bias 0 is as people write, 1 is neat"
             )
-        read, limit = self._asked(text, style, points)
+        lead = self.lead(style) if isinstance(style, Strokes) else style
+        read, limit = self._asked(text, lead, points)
         self.net.eval()
-        start = self._start(read, style)
-        return (self._line(start, text, Draws(seed, [number]), 1 + bias, limit) for number in range(count))
+        start = self._start(read, lead, echo)
+        numbers = range(first, first + count)
+        return (self._line(start, text, Draws(seed, [number]), 1 + bias, limit) for number in numbers)
 
-    def _asked(self, text: str | None, style: Strokes | None, points: int | None) -> tuple[NDArray[np.int64], int]:
+    def lead(self, style: Strokes) -> Lead:
+        """Return anyone's strokes as the network reads them."""
+        (found,) = self.reader.normaliser.apply([style])
+        along, up = found.placement[:, :2].T  # where (1, 0) and (0, 1) go
+        slant = float(along @ up / (along @ along))
+        return Lead(self.reader.normaliser.encode(found.strokes), style.text, slant)
+
+    def read(self, text: str, style: Lead | None = None) -> str:
+        """Return all that the network reads to write a text: that of the style, a blank, and its own."""
+        assert self.reader.alphabet is not None
+        return self.reader.alphabet.decode(self._asked(text, style, None)[0])
+
+    def retraced(self, line: Line) -> Lead:
+        """Return a line of this network, written without a style, as it read it itself."""
+        return Lead(self.reader.normaliser.encode(line.strokes), line.strokes.text)
+
+    def _asked(self, text: str | None, style: Lead | None, points: int | None) -> tuple[NDArray[np.int64], int]:
         """The ids that the network reads, those of the style's text first, and the most points that it may write."""
         alphabet = self.reader.alphabet
         if alphabet is None or text is None:
@@ -92,28 +125,38 @@ class Pen:
         if style is None:
             return alphabet.encode(line), limit
         if style.text is None:
-            raise DataError("a style must have its text, but these strokes have none; give them what they say")
+            raise DataError(
+                "a style is read together with its text, but these strokes have none; give it, with --style-text TEXT"
+            )
         blank = " " if " " in alphabet.symbols else ""
         return alphabet.encode(alphabet.check(style.text, "the text of the style") + blank + line), limit
 
     @torch.no_grad()
-    def _start(self, read: NDArray[np.int64], style: Strokes | None) -> Start:
+    def _start(self, read: NDArray[np.int64], lead: Lead | None, echo: bool) -> Start:
         """Lead the network along the style, if there is one."""
         device, symbols = self.net.output.weight.device, self.reader.alphabet
         memory = None if symbols is None else remembered(torch.from_numpy(read).to(device)[None], len(symbols))
-        state, before = self.net.init_state(1), np.empty((0, POINT), np.float32)
-        if style is None:
-            return Start(state, torch.zeros(1, POINT, device=device), memory, before)
-        (normalised,) = self.reader.normaliser.apply([style])
-        before = self.reader.normaliser.encode(normalised.strokes)
-        points = torch.from_numpy(before).to(device)[:, None]  # [P, 1, 3]
+        if lead is None:
+            return Start(self.net.init_state(1), torch.zeros(1, POINT, device=device), memory, None, echo)
+        points = torch.from_numpy(lead.rows).to(device)[:, None]  # [P, 1, 3]
         # the last point is left to the first step of writing
-        return Start(self.net(shifted(points), memory=memory).state, points[-1], memory, before)
+        return Start(self.net(shifted(points), memory=memory).state, points[-1], memory, lead, echo)
 
     @torch.no_grad()
     def _line(self, start: Start, text: str | None, draws: Draws, sharpness: float, limit: int) -> Line:
         """One sample; alone, because in a batch its sums could be rounded otherwise."""
-        state, point, memory, _ = start
+        writer = native_writer(self.net, self.weights)
+        if isinstance(writer, str):
+            rows, phi, done = self._by_loop(start, draws, sharpness, limit)
+        else:
+            read = None if start.memory is None else Text(start.memory.values, start.memory.lengths)
+            numbers = (draws.samples, draws.seed)
+            ((rows, phi, done),) = writer.write(start.state, start.point, read, *numbers, sharpness, limit=limit)
+        return Line(self._strokes(start, rows.numpy(), text), phi.numpy(), done)
+
+    def _by_loop(self, start: Start, draws: Draws, sharpness: float, limit: int) -> Trace:
+        """What a `Writer` gives, step by step."""
+        state, point, memory = start.state, start.point, start.memory
         written: list[Tensor] = []
         path: list[Tensor] = []
         done = False
@@ -127,12 +170,13 @@ class Pen:
             uniforms = torch.stack([draws.at(UNIFORMS * len(written) + place) for place in range(UNIFORMS)], -1)
             point = self.net.head.sample(raw, sharpness, uniforms=uniforms)
             written.append(point[0])
-        rows = torch.stack(written).cpu().numpy()
-        phi = torch.stack(path).cpu().numpy() if path else np.empty((len(rows), 0), np.float32)
-        return Line(self._strokes(start.before, rows, text), phi, done)
+        rows = torch.stack(written).cpu()
+        return Trace(rows, torch.stack(path).cpu() if path else torch.empty(len(rows), 0), done)
 
-    def _strokes(self, before: NDArray[np.float32], rows: NDArray[np.float32], text: str | None) -> Strokes:
+    def _strokes(self, start: Start, rows: NDArray[np.float32], text: str | None) -> Strokes:
         """Where the rows lie after those of the style, whose baseline they keep, moved to x = 0."""
+        before, _, slant = start.lead or Lead(np.empty((0, POINT), np.float32), None)
         whole = self.reader.normaliser.decode(np.concatenate([before, rows]), text)
-        own = whole.select(np.arange(len(whole)) >= len(before))
-        return own.transformed([[1.0, 0.0, -own.points[0, 0]], [0.0, 1.0, 0.0]])
+        own = whole if start.echo else whole.select(np.arange(len(whole)) >= len(before))
+        slanted = own.points @ [1.0, slant]
+        return own.transformed([[1.0, slant, -slanted[0]], [0.0, 1.0, 0.0]])

@@ -1,0 +1,110 @@
+"""A text of any length, written line by line in one hand."""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from unspool.data.pen.strokes import Strokes
+from unspool.errors import SpecError
+from unspool.ink.options import Page
+from unspool.ink.page import LETTER
+from unspool.tasks.pen.breaking import Width, paragraphs
+from unspool.tasks.pen.writing import Line, Pen
+
+BEYOND: Final = 1.5  # times the mean line of training: what a network still writes in one go
+FULL: Final = 0.9  # of the room on a page: lines of one length are not of one width
+GAP: Final = 1.0  # sizes between what are taken for two words of strokes without a text
+LINES: Final = 1 << 32  # samples a line has addresses for: line l of sample n draws the numbers of sample n + l * LINES
+
+
+class Manuscript(NamedTuple):
+    """Paragraphs of lines as they were written; a blank paragraph has none."""
+
+    paragraphs: list[list[Line]]
+    read: tuple[str, ...] = ()  # of each line: the text that the window slid over, the style's first
+
+    @property
+    def lines(self) -> list[Line]:
+        """All lines, one after the other."""
+        return [line for paragraph in self.paragraphs for line in paragraph]
+
+    def ink(self, page: Page) -> list[list[Strokes]]:
+        """The strokes as `unspool.ink` lays them out: paragraphs flow, but on a page as wide as its lines."""
+        pieces = [[part for line in paragraph for part in _parts(line.strokes)] for paragraph in self.paragraphs]
+        if page.sides is not None:
+            return pieces
+        return [row for lines in self.paragraphs for row in ([[line.strokes] for line in lines] or [[]])]
+
+
+def usual_width(pen: Pen, characters: float, longest: float, page: Page) -> Width:
+    """Characters that the network has learned to write in one go, and that most likely fit on the page.
+
+    Args:
+        characters: of the mean training sample; longest: what the longest was cut off after.
+    """
+    learned = max(min(BEYOND * characters, longest), 1.0)
+    advance = abs(pen.reader.normaliser.mean[0]) * pen.points_per_character  # sizes a character
+    if page.sides is None or not advance:
+        return Width(round(learned), round(learned))
+    room = FULL * (page.sides[0] - 2 * page.margin) / ((page.letter or LETTER) * advance)
+    # where more fits on a row than can be written in one go, rows are written in parts of one length
+    return Width(max(int(room / math.ceil(room / learned)), 1), max(int(min(room, learned)), 1))
+
+
+def written(
+    pen: Pen,
+    text: str,
+    width: Width,
+    *,
+    points: int | None = None,
+    bias: float = 0.0,
+    seed: int = 0,
+    number: int = 0,
+    style: Strokes | None = None,
+) -> Manuscript:
+    """Write sample `number` of a text in lines of at most so many characters.
+
+    All lines are in one hand: that of the style, or else that of the longest line so far, after which the network goes
+    on as after a style (Graves 2013, section 5.5). A network that has learned single words only writes them one by one.
+
+    Raises:
+        DataError: characters that the network has not seen, all named, before anything is written. As of `Pen.lines`.
+    """
+    alphabet = pen.reader.alphabet
+    if alphabet is None:
+        raise SpecError(f"this model reads no text, got {text!r}; leave it out")
+    single = " " not in alphabet.symbols
+    alphabet.check("".join(text.split()) if single else text)
+    lead = None if style is None else pen.lead(style)
+    longest_own = 0
+    found: list[list[Line]] = []
+    read: list[str] = []
+    for paragraph in paragraphs(text, width, words=single):
+        found.append([])
+        for said in paragraph:
+            address = number + len(read) * LINES
+            (line,) = pen.lines(said, points=points, bias=bias, seed=seed, first=address, style=lead)
+            found[-1].append(line)
+            read.append(pen.read(said, lead))
+            if style is None and line.finished and len(said) > longest_own:
+                lead, longest_own = pen.retraced(line), len(said)
+    return Manuscript(found, tuple(read))
+
+
+def _parts(sample: Strokes) -> list[Strokes]:
+    """Strokes without a text, which may be far longer than a row, cut where there is a gap to what comes after."""
+    if sample.text is not None:
+        return [sample]
+    ahead = 1.0 if sample.points[-1, 0] >= sample.points[0, 0] else -1.0  # the way that it is written
+    reach = -math.inf
+    number, part = -1, []
+    for stroke in sample.strokes():
+        along = ahead * stroke[:, 0]
+        number += bool(along.min() > reach + GAP)
+        reach = max(reach, float(along.max()))
+        part.append(np.full(len(stroke), number))
+    numbers = np.concatenate(part)
+    return [sample.select(numbers == wanted) for wanted in range(number + 1)]

@@ -1,0 +1,99 @@
+"""The way of the window over a text while a pen wrote it: as a picture, and as arrays."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unspool.data.pen.plain import to_plain
+from unspool.errors import SpecError
+from unspool.figure import FORMATS, new_figure, save
+from unspool.ink.write import write_whole
+from unspool.tasks.pen.manuscript import Manuscript
+from unspool.tasks.pen.writing import Line
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ARRAYS: Final = (".npz", ".json")
+MOST: Final = 40  # lines in a picture
+PLACES: Final = 5  # of a weight in JSON
+END: Final = "end"
+
+
+def check_window(path: Path) -> None:
+    """Refuse a name whose ending is none of the formats.
+
+    Raises:
+        SpecError: it is not.
+    """
+    if path.suffix.lower() not in (*FORMATS, *ARRAYS):
+        raise SpecError(f"--window must end in {', '.join((*FORMATS, *ARRAYS))}, got {path}; rename it")
+
+
+def write_window(found: Manuscript, path: Path) -> Path:
+    """Write phi(t, u) of every line; t counts the points, u the characters that are read, and behind them the end.
+
+    An .npz file holds `phi_0` [T, U + 1], `points_0` [T, 2] in sizes, `last_0` [T] and `read_0`, the text [U], of the
+    first line, `phi_1` of the second ...; JSON a list of objects with phi, read and the strokes in the plain format.
+
+    Raises:
+        SpecError: the format is none of ours, or a picture has too many lines. DataError: it cannot be written.
+    """
+    check_window(path)
+    pairs = list(zip(found.lines, found.read, strict=True))
+    ending = path.suffix.lower()
+    if ending == ".npz":
+        return write_whole(path, _arrays(pairs))
+    if ending == ".json":
+        told = [
+            {"read": read, "phi": line.phi.astype(np.float64).round(PLACES).tolist(), **to_plain(line.strokes)}
+            for line, read in pairs
+        ]
+        return write_whole(path, (json.dumps(told, allow_nan=False) + "\n").encode("ascii"))
+    if len(pairs) > MOST:
+        raise SpecError(f"a picture of the window has up to {MOST} lines, got {len(pairs)}; write arrays, to .npz")
+    figure = new_figure(10, 3.2 * len(pairs))
+    panels = figure.subplots(2 * len(pairs), 1, squeeze=False, height_ratios=len(pairs) * [2, 1])[:, 0]
+    for (line, read), above, below in zip(pairs, panels[::2], panels[1::2], strict=True):
+        _draw(line, read, above, below)
+    return save(figure, path, flag="--window")
+
+
+def _arrays(pairs: list[tuple[Line, str]]) -> bytes:
+    arrays: dict[str, NDArray[Any]] = {}
+    for number, (line, read) in enumerate(pairs):
+        strokes = line.strokes
+        named: dict[str, NDArray[Any]] = {
+            "phi": line.phi,
+            "points": strokes.points,
+            "last": strokes.last,
+            "read": np.array(list(read)),
+        }
+        arrays |= {f"{name}_{number}": value for name, value in named.items()}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def _draw(line: Line, read: str, above: Axes, below: Axes) -> None:
+    """Phi over the line's own characters, and under it the ink, each point in the colour of its character."""
+    own = len(line.strokes.text or "")
+    phi = line.phi[:, -own - 1 :]  # without the text of the style
+    labels = [*("␣" if character == " " else character for character in read[-own:]), END]
+    above.imshow(phi.T, aspect="auto", cmap="Greys", interpolation="nearest", vmin=0, vmax=max(float(phi.max()), 1e-6))
+    above.set_yticks(range(len(labels)), labels, fontsize=7)
+    above.set_xlabel("point")
+    nearest = phi.argmax(axis=1)
+    for start, end in zip(line.strokes.starts, line.strokes.ends, strict=True):
+        part = line.strokes.points[start:end]
+        below.plot(*part.T, color="0.8", linewidth=0.8, zorder=1)
+    x, y = line.strokes.points.T
+    below.scatter(x, y, c=nearest % 10, cmap="tab10", vmin=0, vmax=9, s=3, zorder=2)
+    below.set_aspect("equal", adjustable="datalim")
+    below.set_axis_off()

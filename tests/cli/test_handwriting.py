@@ -1,0 +1,249 @@
+"""`unspool sample` with a handwriting model: pages, strokes, and what it refuses."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import unspool
+from tests.tasks.made import model_bytes
+from tests.tasks.pen.made import inks
+from unspool.cli.main import run
+from unspool.data.pen.strokes import Strokes
+from unspool.ink.write import write_ink
+from unspool.tasks.pen.handwriting import Handwriting
+
+SMALL = ["--size", "60x40", "--margin", "5"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pen").write_bytes(model_bytes("handwriting"))
+    Path("textless").write_bytes(model_bytes("handwriting", prediction=True))
+    Path("chars").write_bytes(model_bytes("language"))
+    Path("classes").write_bytes(model_bytes("classifier"))
+    write_ink([[sample] for sample in inks()[:3]], Path("me.json"))
+
+
+Wrote = Callable[..., str]
+
+
+@pytest.fixture
+def wrote(capsys: pytest.CaptureFixture[str]) -> Wrote:
+    """What stands on standard output, with the files that standard error names."""
+
+    def check(*arguments: str) -> str:
+        capsys.readouterr()
+        assert run(["sample", *arguments]) == 0
+        return capsys.readouterr().out
+
+    return check
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]) -> Wrote:
+    def check(*arguments: str, status: int = 2) -> str:
+        before = sorted(Path().iterdir())
+        capsys.readouterr()
+        came = run(["sample", *arguments])
+        out, error = capsys.readouterr()
+        assert (came, out) == (status, ""), error
+        assert error.startswith("unspool: ") and error.count("\n") == 1
+        assert sorted(Path().iterdir()) == before
+        return error
+
+    return check
+
+
+def title(path: str) -> str:
+    found = ElementTree.parse(path).find("{http://www.w3.org/2000/svg}title")
+    assert found is not None and found.text is not None
+    return found.text
+
+
+def test_a_page_without_a_name_gets_the_next_free_one(capsys: pytest.CaptureFixture[str]) -> None:
+    for number in (1, 2):
+        assert run(["sample", "pen", "ab"]) == 0
+        out, error = capsys.readouterr()
+        assert out == "" and error.startswith(f"page: handwriting-{number}.svg\n")
+        assert title(f"handwriting-{number}.svg") == "ab"
+
+
+def test_a_page_is_what_the_model_writes(wrote: Wrote) -> None:
+    assert wrote("pen", "ab cd\n\nef", "--bias", "1", "--seed", "4", "--output", "page.json") == ""
+    found = unspool.read_inks("page.json")
+    expected = unspool.load("pen").write("ab cd\n\nef", bias=1, seed=4)
+    assert [line.text for line in found] == [line.text for line in expected]
+    for line, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(line.points, other.points)
+
+
+@pytest.mark.parametrize("ending", [".svg", ".png", ".gcode", ".nc"])
+def test_every_format(ending: str, wrote: Wrote) -> None:
+    if ending == ".png":
+        pytest.importorskip("PIL")
+    wrote("pen", "ab", *SMALL, "--letter", "0.5", "--colour", "blue", "--dpi", "30", "--output", f"page{ending}")
+    content = Path(f"page{ending}").read_bytes()
+    assert (b"#1c3f94" in content) == (ending == ".svg")
+    assert (b"G21\nG90" in content) == (ending in (".gcode", ".nc"))
+
+
+def test_many_samples_and_pages_have_names_of_their_own(wrote: Wrote) -> None:
+    wrote("pen", "a\nb\nc", "--count", "2", "--seed", "5", "--size", "60x35", "--letter", "0.4", "--margin", "5",
+          "--line-height", "30", "--output", "p.svg", "--window", "w.npz")  # fmt: skip
+    assert {path.name for path in Path().glob("[pw][-.]*")} == {
+        "p-0.svg", "p-0-page-2.svg", "p-1.svg", "p-1-page-2.svg", "w-0.npz", "w-1.npz",
+    }  # fmt: skip
+    assert title("p-1-page-2.svg") == "c"
+    points = np.load("w-1.npz")["points_0"]
+    np.testing.assert_array_equal(points, unspool.load("pen").write("a\nb\nc", seed=5, number=1)[0].points)
+
+
+def test_json_prints_strokes(wrote: Wrote, capsys: pytest.CaptureFixture[str]) -> None:
+    told = json.loads(wrote("pen", "ab cd", "--json", "--count", "2", "--bias", "0.5", "--line-length", "2"))
+    assert not list(Path().glob("handwriting*"))
+    assert (told["text"], told["bias"], told["seed"], told["style"]) == ("ab cd", 0.5, 0, None)
+    model = unspool.load("pen")
+    for number, sample in enumerate(told["samples"]):
+        lines = model.write("ab cd", bias=0.5, number=number, line_length=2)
+        assert [line["text"] for line in sample["lines"]] == ["ab", "cd"]
+        for line, expected in zip(sample["lines"], lines, strict=True):
+            assert line["points"] == len(expected) and line["y"] == "up" and isinstance(line["finished"], bool)
+            np.testing.assert_array_equal(np.concatenate(line["strokes"]), expected.points)
+    printed = wrote("pen", "ab", "--json", "--output", "page.svg")
+    assert json.loads(printed)["samples"] and title("page.svg") == "ab"
+
+
+def test_texts_come_from_files_and_standard_input(wrote: Wrote, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("text.txt").write_text("ab\ncd\n")
+    wrote("pen", "--text-file", "text.txt", "--output", "file.svg")
+    for arguments in (["-"], ["--text-file", "-"]):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"ab\ncd\n")))
+        wrote("pen", *arguments, "--output", "input.svg")
+        assert Path("input.svg").read_bytes() == Path("file.svg").read_bytes()
+    assert title("file.svg") == "ab\ncd"
+
+
+def test_a_style_is_chosen_and_told_its_text(wrote: Wrote) -> None:
+    wrote("pen", "ab", "--style", "me.json", "--style-sample", "1", "--output", "styled.json")
+    expected = unspool.load("pen").write("ab", style=inks()[1])[0]
+    np.testing.assert_array_equal(unspool.read_inks("styled.json")[0].points, expected.points)
+    wrote("pen", "ab", "--style", "me.json", "--style-text", str(inks()[0].text), "--output", "told.json")
+    wrote("pen", "ab", "--style", "me.json", "--output", "known.json")
+    assert Path("told.json").read_bytes() == Path("known.json").read_bytes() != Path("styled.json").read_bytes()
+
+
+def test_a_style_that_is_no_line_is_doubted(capsys: pytest.CaptureFixture[str]) -> None:
+    columns = inks()[0].transformed([[1, 0, 0], [0, 1, -40]])
+    both = Strokes.of([*inks()[0].strokes(), *columns.strokes()], text=inks()[0].text)
+    write_ink([both], "two.json")
+    assert run(["sample", "pen", "ab", "--style", "two.json", "--json"]) == 0
+    assert "as a sample of training it would have been left out (several lines)" in capsys.readouterr().err
+    assert run(["sample", "pen", "ab", "--style", "me.json", "--json"]) == 0
+    assert "left out" not in capsys.readouterr().err
+
+
+def test_a_model_without_texts(wrote: Wrote, refused: Wrote) -> None:
+    wrote("textless", "--points", "12", "--output", "alone.json")
+    assert len(unspool.read_inks("alone.json")[0]) == 12
+    wrote("textless", "--points", "12", "--style", "me.json", "--output", "on.json")
+    wrote("textless", "--points", "12", "--style", "me.json", "--no-echo", "--output", "only.json")
+    on, only = (unspool.read_inks(name)[0] for name in ("on.json", "only.json"))
+    assert len(only) == 12 < len(on)
+    np.testing.assert_allclose(np.diff(on.points[-12:], axis=0), np.diff(only.points, axis=0), atol=1e-9)
+    wrote("textless", "--points", "40", "--output", "alone.svg")
+    assert "textless has learned strokes alone and takes no text and no --window; leave it out" in refused(
+        "textless", "a", "--window", "w.png"
+    )
+
+
+def test_lines_that_do_not_end_are_told_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unspool.tasks.pen.writing.finished", lambda phi, memory: False)
+    monkeypatch.setattr("unspool.tasks.pen.writing.native_writer", lambda *_: "not here")
+    monkeypatch.setattr("unspool.tasks.pen.writing.LIMIT", 0.2)
+    assert run(["sample", "pen", "ab\ncd", "--count", "2", "--json"]) == 0
+    error = capsys.readouterr().err
+    assert error.startswith("4 of 4 lines were cut off before their text was at its end ('ab' ...); try")
+    assert error.count("\n") == 1
+    assert run(["sample", "textless", "--points", "4", "--json"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["pen"], "needs a text that pen shall write"),
+        (["pen", "ab", "--text-file", "me.json"], "leave one of them out"),
+        (["pen", "ab", "--temperature", "2", "--prompt", "x"], "--prompt, --temperature are for language models"),
+        (["pen", "ab", "--points", "9"], "--points is for models without texts"),
+        (["pen", "ab", "--no-echo"], "--no-echo is for models without texts"),
+        (["pen", "ab", "--bias", "-1"], "bias must be at least 0"),
+        (["pen", "ab", "--count", "0"], "--count must be at least 1"),
+        (["pen", "ab", "--style-text", "x"], "belong to --style"),
+        (["pen", "ab", "--style", "nobody"], "nobody"),
+        (["pen", "ab", "--output", "page.pdf"], "--output must end in .svg"),
+        (["pen", "ab", "--window", "page.txt"], "--window must end in .png"),
+        (["pen", "ab", "--colour", "pink"], "--colour"),
+        (["pen", "ab", "--letter", "9", *SMALL, "--output", "page.svg"], "smaller letters"),
+        (["chars", "ab"], "goes on from a prompt"),
+        (["chars", "--bias", "1", "--size", "letter"], "--bias, --size are for handwriting models, but chars"),
+        (["chars", "--dpi", "90"], "--dpi is for handwriting models, but chars is a language model; leave it out"),
+        (["classes", "ab"], "needs a language model or a handwriting model, classes is a classifier"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], sentence: str, refused: Wrote) -> None:
+    assert sentence in refused(*arguments)
+
+
+def test_what_cannot_be_written(refused: Wrote, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "text has 'É' (U+00C9" in refused("pen", "ab\ncdÉ\né", status=1)
+    assert "must have a character" in refused("pen", " ", status=1)
+    assert "samples, numbered from 0" in refused("pen", "ab", "--style", "me.json", "--style-sample", "3", status=1)
+    write_ink([Strokes.of([[[0, 0], [1, 1]]])], "mute.json")
+    assert "--style-text" in refused("pen", "ab", "--style", "mute.json", status=1)
+    monkeypatch.setattr(Handwriting, "manuscript", lambda *_, **__: pytest.fail("it was written in vain"))
+    assert "no folder nowhere" in refused("pen", "ab", "--output", "nowhere/page.svg", status=1)
+    assert "no folder nowhere" in refused("pen", "ab", "--window", "nowhere/w.npz", status=1)
+
+
+@pytest.mark.parametrize("where", ["manuscript", "file"])
+def test_an_interrupt_leaves_whole_files(
+    where: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while the second page is written, or put into its place."""
+    owner, name = (Handwriting, "manuscript") if where == "manuscript" else (Path, "replace")
+    usual, calls = getattr(owner, name), []
+
+    def interrupted(*arguments: object, **named: object) -> object:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return usual(*arguments, **named)
+
+    before = set(Path().iterdir())
+    monkeypatch.setattr(owner, name, interrupted)
+    assert run(["sample", "pen", "ab", "--count", "3", "--output", "page.svg"]) == 130
+    assert "unspool: interrupted" in capsys.readouterr().err
+    assert {path.name for path in set(Path().iterdir()) - before} == {"page-0.svg"}
+    assert title("page-0.svg") == "ab"
+
+
+def test_help_shows_both_kinds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sample", "--help"]) == 0
+    shown = capsys.readouterr().out
+    groups = [
+        shown.index(group) for group in ("Parameters", "Of a handwriting model", "Of a language model", "The page")
+    ]
+    assert groups == sorted(groups)
+    assert shown.count("--seed") == 1
+    assert groups[1] < shown.index("--bias") < groups[2] < shown.index("--temperature") < groups[3]
