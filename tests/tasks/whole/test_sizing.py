@@ -61,3 +61,8 @@ def test_pairs_of_characters_where_texts_are_sentences() -> None:
     asked = {"text": True, "budget": None}
     assert [whole_sizing(lengths(5000, steps), 90, **asked).ngrams for steps in (7, 40)] == [1, 2]
     assert whole_sizing(lengths(5000, 40), 3, text=False, budget=None).ngrams == 1
+
+
+def test_pixels_of_a_large_set_are_read_by_convolutions() -> None:
+    found = [whole_sizing(lengths(n, 784), 1, text=False, budget=None, apart=True).encoder for n in (500, 5000)]
+    assert found == ["linear", "conv"]

@@ -55,7 +55,7 @@ def whole_sizing(
     """
     if len(lengths) <= SMALL:
         return _small_sizing(lengths, width, text, apart)
-    return _large_sizing(lengths, width, text, apart, budget)
+    return _large_sizing(lengths, width, text, budget)
 
 
 def _small_sizing(lengths: NDArray[np.int64], width: int, text: bool, apart: bool) -> WholeSizing:
@@ -85,11 +85,12 @@ def _small_sizing(lengths: NDArray[np.int64], width: int, text: bool, apart: boo
     return WholeSizing(64, 1, 0.3, 5e-3, batch_size, "mean", "none", encoder, 1, 4, updates, None, several)
 
 
-def _large_sizing(
-    lengths: NDArray[np.int64], width: int, text: bool, apart: bool, budget: Budget | None
-) -> WholeSizing:
-    """The widest net that reads the data several times within the minutes that are given."""
-    encoder = "linear" if text or apart or lengths.mean() < LONG_SERIES else "conv"
+def _large_sizing(lengths: NDArray[np.int64], width: int, text: bool, budget: Budget | None) -> WholeSizing:
+    """The widest net that reads the data several times within the minutes that are given.
+
+    There is enough to learn convolutions from, even of pixels one by one, which recurrent layers alone learn slowly.
+    """
+    encoder = "linear" if text or lengths.mean() < LONG_SERIES else "conv"
     steps = int(lengths.sum()) // (4 if encoder == "conv" else 1)
 
     def operations(hidden: int) -> int:
