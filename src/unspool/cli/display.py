@@ -134,10 +134,14 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
 
 
+# what a network need not be told to have
+PLAIN = {"encoder": "linear", "frame": 1, "members": 1, "ngrams": 1, "augment": "none", "init": "plain"}
+
+
 def _chosen(options: dict[str, Any]) -> dict[str, Any]:
     sized = ("cell", "hidden_size", "layers", "hidden_sizes", "dropout", "learning_rate", "batch_size", "window")
-    chosen = (*sized, "horizon", "context", "pooling", "seed")
-    return {name: options[name] for name in chosen if options.get(name) not in (None, "")}
+    chosen = (*sized, "horizon", "context", "pooling", *PLAIN, "seed")
+    return {name: options[name] for name in chosen if options.get(name) not in (None, "", PLAIN.get(name))}
 
 
 def _short(value: Any) -> str:
