@@ -119,7 +119,7 @@ def use(instructions: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     case=st.sampled_from([*FUSED[:4], *NATIVE[:3]]),
-    sizes=st.tuples(st.integers(1, 90), st.integers(8, 90)),  # one number alone may cancel to nothing
+    sizes=st.tuples(st.integers(8, 90), st.integers(8, 90)),  # one number alone may cancel to nothing
     steps=st.integers(1, 20),
     batch=st.integers(1, 20),
     ragged=st.booleans(),
