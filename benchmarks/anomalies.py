@@ -109,7 +109,8 @@ def write(path: Path, values: Numbers) -> Path:
 
 def surprise(run: Path, data: Path, rows: int) -> Numbers:
     """Return the score of each row; NaN of the first, which have no whole context before them."""
-    found = [row["score"] for row in unspool("score", run, data)["rows"]]
+    scores = [row["score"] for row in unspool("score", run, data)["rows"]]
+    found = [np.nan if score is None else score for score in scores]
     return np.array([np.nan] * (rows - len(found)) + found)
 
 

@@ -86,6 +86,12 @@ def test_a_stream_of_keyed_rows(capsys: pytest.CaptureFixture[str]) -> None:
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [answer["key"] for answer in answers] == ["a", "b"] * 6
     assert all(answer["lower"] < answer["mean"] < answer["upper"] for answer in answers)
+    assert run(["score", "run", "load.csv", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["score"] is None for row in rows] == [True] * 15 + [False] * (200 - 16)
+    assert run(["score", "run", "load.csv"]) == 0
+    texts = [line.split("\t")[0].strip() for line in capsys.readouterr().out.splitlines()]
+    assert [text == "" for text in texts] == [row["score"] is None for row in rows]
 
 
 def test_wrong_usage_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:

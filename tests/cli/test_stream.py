@@ -165,6 +165,22 @@ def test_wrong_usage(answer: Answer) -> None:
     assert run(["predict", "m", "-", "--key", "id"]) == 2
 
 
+def test_a_file_that_is_not_there(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["predict", "m", "nowhere.csv", "--stream"]) == 1
+    assert capsys.readouterr().err == (
+        "unspool: --stream must name a file that can be read, but nowhere.csv is none (No such file or directory); "
+        "check the path\n"
+    )
+
+
+def test_a_row_without_a_key_is_told_and_the_others_answered(answer: Answer) -> None:
+    lines = ['{"id": "a", "values": [1, 2]}', '{"id": null, "values": [1, 2]}', '{"id": ["a"], "values": [1, 2]}']
+    status, out, error = answer("\n".join([*lines, lines[0]]) + "\n", "--key", "id")
+    assert status == 1 and [line.split("\t")[0] for line in out.splitlines()] == ["a", "a"]
+    assert [line[:15] for line in error.splitlines()] == ["unspool: line 2", "unspool: line 3"]
+    assert "must be a text or a number, not empty, got None" in error
+
+
 def test_one_thread_unless_more_are_asked_for(answer: Answer) -> None:
     try:
         for flags, threads in (([], 1), (["--threads", "2"], 2)):

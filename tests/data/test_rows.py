@@ -65,6 +65,11 @@ def test_a_format_that_is_named() -> None:
         ('{"id": 1}', "7", "one JSON object like the first"),
         ('{"id": 1}', "{", "one JSON object, got '{'"),
         ('{"id": 1}', "[" * 100_000, "one JSON object"),
+        ("id,a,b", ",1,2", "the key of a row must be a text or a number, not empty, got ''"),
+        ('{"id": 1}', '{"id": " ", "a": 1, "b": 2}', "not empty, got ' '"),
+        ('{"id": 1}', '{"id": null, "a": 1, "b": 2}', "a text or a number, not empty, got None"),
+        ('{"id": 1}', '{"id": ["a"], "a": 1, "b": 2}', "a text or a number"),
+        ('{"id": 1}', '{"id": true, "a": 1, "b": 2}', "a text or a number"),
     ],
 )
 def test_bad_rows(first: str, line: str, told: str) -> None:

@@ -467,3 +467,19 @@ def test_times_of_pandas_become_utc():
     clock = pandas.date_range("2020", periods=2, tz="Asia/Tokyo")
     for times in (clock, pandas.Series(clock), clock.tz_convert("UTC").tz_localize(None)):
         np.testing.assert_array_equal(as_times(times), stamps("2019-12-31T15", "2020-01-01T15"))
+
+
+@pytest.mark.parametrize(
+    ("median", "step"),
+    [(4047, "1 h"), (20, "15 s"), (70, "1 min"), (2 * 86_400, "1 day"), (5 * 86_400, "7 days"), (0.1, None)],
+)
+def test_the_step_of_irregular_dates_is_one_that_people_use(median, step):
+    gaps = median * np.random.default_rng(0).uniform(0.5, 1.5, 401)
+    times = np.datetime64("2024-01-01", "ns") + (gaps * 1e9).cumsum().astype("m8[ns]")
+    series = TimeSeries(times, np.zeros((401, 1)), ("a",))
+    assert step_of(series) == (usual_step(times) if step is None else parse_step(step, times))
+
+
+def test_a_step_that_most_stamps_keep_is_theirs():
+    times = np.datetime64("2024-01-01", "ns") + np.arange(60) * np.timedelta64(4047, "s")
+    assert step_of(TimeSeries(np.delete(times, [3, 9, 10, 40]), np.zeros((56, 1)), ("a",))) == np.timedelta64(4047, "s")

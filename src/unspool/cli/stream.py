@@ -183,7 +183,14 @@ class Session:
 
 
 def _opened(data: Sequence[str]) -> AbstractContextManager[BinaryIO]:
-    return contextlib.nullcontext(sys.stdin.buffer) if data in ([], ["-"]) else Path(data[0]).open("rb")
+    if data in ([], ["-"]):
+        return contextlib.nullcontext(sys.stdin.buffer)
+    try:
+        return Path(data[0]).open("rb")
+    except OSError as error:
+        raise DataError(
+            f"--stream must name a file that can be read, but {data[0]} is none ({error.strerror}); check the path"
+        ) from error
 
 
 def _text(raw: bytes, line: int) -> str:

@@ -73,7 +73,8 @@ class DelimitedRows:
             return Row("", cells)
         if len(cells) != self._width:
             raise DataError(f"a row must have the {self._width} cells of the header, got {len(cells)}; mend the row")
-        return Row("" if self._key is None else cells[self._key], [cells[place] for place in self._places])
+        key = "" if self._key is None else _stream(cells[self._key])
+        return Row(key, [cells[place] for place in self._places])
 
     def _split(self, line: str) -> list[str]:
         if self.separator == "\t" or '"' not in line:
@@ -111,7 +112,7 @@ class JsonRows:
         values = found[VALUES] if self.names == [VALUES] else [found[name] for name in self.names]
         if not isinstance(values, list):
             raise DataError(f"{VALUES!r} must be a list of the values of a row, got {values!r}; write it as a list")
-        return Row("" if self.key is None else _cell(found[self.key]), [_cell(value) for value in values])
+        return Row("" if self.key is None else _stream(found[self.key]), [_cell(value) for value in values])
 
 
 def _parsed(line: str) -> object:
@@ -119,6 +120,13 @@ def _parsed(line: str) -> object:
         return json.loads(line, parse_int=str, parse_float=str, parse_constant=str)
     except (ValueError, RecursionError) as error:
         raise DataError(f"a line must hold one JSON object, got {line[:40]!r} ({error}); mend the row") from error
+
+
+def _stream(key: object) -> str:
+    """The name of a stream; numbers come as they are written."""
+    if not isinstance(key, str) or not key.strip():
+        raise DataError(f"the key of a row must be a text or a number, not empty, got {key!r}; name its stream")
+    return key
 
 
 def _cell(value: object) -> str:

@@ -16,6 +16,7 @@ from unspool.errors import DataError, ShapeError, SpecError
 
 POOL: Final = 50
 SIDES: Final = ("back", "front")
+FARTHEST: Final = 1e18  # deviations from the mean: the squares of some hundred such numbers still add up in float32
 
 
 def pad(sequences: Sequence[ArrayLike], side: str = "back") -> tuple[Tensor, Tensor]:
@@ -166,9 +167,20 @@ class Standardiser:
         return len(self.mean)
 
     def apply(self, sequence: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-        """Scaled [T, C]."""
+        """Scaled [T, C].
+
+        Raises:
+            DataError: a number lies so far from the mean that sums of its squares would not be finite.
+        """
         self._check(sequence)
-        return ((sequence - self.mean) / self.std).astype(np.float32)
+        with np.errstate(over="ignore"):
+            scaled = (sequence - self.mean) / self.std
+        if (far := np.abs(scaled) > FARTHEST).any():
+            raise DataError(
+                f"numbers must lie within {FARTHEST:.0e} deviations of the training mean, got "
+                f"{sequence[far].flat[0]:.6g}; mend them or leave them out"
+            )
+        return scaled.astype(np.float32)
 
     def invert(self, scaled: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """Back to the data's own scale, [T, C]."""

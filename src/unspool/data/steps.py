@@ -38,6 +38,12 @@ _LENGTHS: Final = {  # name: nanoseconds
     "w": 7 * 86_400 * 10**9,
     "week": 7 * 86_400 * 10**9,
 }
+_USUAL: Final = [  # seconds
+    *(count * unit for unit in (1, 60) for count in (1, 2, 5, 10, 15, 30)),
+    *(count * 3600 for count in (1, 2, 3, 6, 12)),
+    *(count * 86_400 for count in (1, 7)),
+]
+_BEYOND: Final = 1.5  # times what is usual: farther out a step stays as it is
 _MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
 _NAMED: Final = re.compile(r"(\d+(?:\.\d+)?)?\s*([A-Za-z]+)")
 
@@ -101,6 +107,18 @@ def usual_step(times: Times) -> Step:
         months = np.diff((times + shift).astype("M8[M]"))
         usual = np.quantile(months, 0.5, method="lower")
     return np.timedelta64(usual)
+
+
+def round_step(times: Times) -> Step:
+    """The usual step; of dates that keep none, the nearest by ratio that people use, from a second to a week."""
+    step = usual_step(times)
+    if isinstance(step, float) or months_of(step) is not None or (np.diff(times) == step).mean() >= 0.5:
+        return step
+    seconds = float(step.astype(np.int64)) / 1e9
+    if not _USUAL[0] / _BEYOND < seconds < _USUAL[-1] * _BEYOND:
+        return step
+    nearest = min(_USUAL, key=lambda usual: abs(math.log(usual / seconds)))
+    return np.timedelta64(nearest * 10**9, "ns")
 
 
 def is_regular(times: Times) -> bool:

@@ -20,7 +20,7 @@ from unspool.data.frames import TABLES, origin_of, read_frame
 from unspool.data.memory import is_frame
 from unspool.data.sources import Text, ending, expand
 from unspool.data.stamps import Stamps, in_zone, stamp_texts
-from unspool.data.steps import Step, Times, is_regular, usual_step
+from unspool.data.steps import Step, Times, is_regular, round_step
 from unspool.errors import DataError, SpecError
 
 
@@ -103,10 +103,12 @@ def read_series(
 def step_of(series: TimeSeries) -> Step:
     """The usual step between two stamps: the median, in whole months where stamps lie alike in their months.
 
+    Where less than half of the stamps keep it, the nearest that people use: a second, 5 minutes, an hour, a day, ...
+
     Raises:
         DataError: the series has fewer than two rows.
     """
-    return usual_step(series.times)
+    return round_step(series.times)
 
 
 def regular(series: TimeSeries) -> bool:

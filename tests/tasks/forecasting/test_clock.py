@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from unspool.errors import DataError
-from unspool.tasks.forecasting.clock import Clock, Stamp
+from unspool.tasks.forecasting.clock import SURE, Clock, Doubt, Stamp
 
 
 def of(step: str, *cycles: str) -> Clock:
@@ -66,3 +66,39 @@ def test_the_calendar_of_a_gap_goes_on_from_the_mark() -> None:
     for hours, row in zip((6, 7, 8), found, strict=True):
         angle = 2 * np.pi * hours / 24
         np.testing.assert_allclose(row, [np.sin(angle), np.cos(angle)], atol=1e-6)
+
+
+def test_a_second_row_of_a_step_is_told_as_such() -> None:
+    clock = of("1 hour")
+    mark, later, earlier = (nanoseconds(f"2024-05-01T{text}") for text in ("03:00", "03:20", "01:00"))
+    assert clock.refusal(mark, Stamp(later)) == (
+        "a stream has one row at each step of 1 hour, but one of 2024-05-01 03:20:00 came in the step of "
+        "2024-05-01 03:00:00, which has its row; keep one a step"
+    )
+    assert "must rise in time" in clock.refusal(mark, Stamp(earlier))
+
+
+def test_numbers_too_far_apart_to_count() -> None:
+    assert of("0.5").steps(-1e308, 1e308) > 2**50 and of("0.5").steps(1e308, -1e308) < 0
+
+
+def test_doubt_begins_far_back_and_grows_with_rows_that_rise() -> None:
+    clock = of("1.0")
+    first = clock.doubted(SURE, 100.0, 40.0, 10)
+    assert first == Doubt(40.0, 1)
+    assert clock.doubted(SURE, 100.0, 90.0, 10) == SURE and clock.doubted(SURE, 100.0, 89.0, 10) == Doubt(89.0, 1)
+    assert clock.doubted(first, 100.0, 51.0, 10) == Doubt(51.0, 2)
+    assert clock.doubted(first, 100.0, 52.0, 10) == Doubt(52.0, 1)  # too far from the first to follow it
+    assert clock.doubted(first, 100.0, 40.0, 10) == first and clock.doubted(first, 100.0, 95.0, 10) == SURE
+    doubts = [SURE, first, Doubt(-1e300, 2)]
+    assert clock.unpack_doubts(clock.pack_doubts(doubts)) == doubts
+
+
+@pytest.mark.parametrize(("minute", "counted"), [(0, 0), (14, 0), (15, 0), (16, 16), (44, 44), (45, 60), (59, 60)])
+def test_the_first_row_counts_as_a_step_of_training_if_it_is_near(minute: int, counted: int) -> None:
+    hour, trained = nanoseconds("2024-05-01T03:00"), nanoseconds("2024-06-01T00:00")
+    length = 60 * 10**9
+    assert Clock("time", "1 hour", (), trained).first(hour + minute * length) == hour + counted * length
+    assert of("1 hour").first(hour + minute * length) == hour + minute * length
+    assert Clock("time", "60.0", (), 30.0).first(90.0 + minute) == 90 + counted
+    assert Clock("time", "1 month", (), trained).first(hour + minute * length) == hour + minute * length

@@ -86,8 +86,8 @@ def table(answer: Mapping[str, Any]) -> str:
 def surprises_of(task: Forecaster, series: Sequence[TimeSeries]) -> list[dict[str, Any]]:
     """Score each row that has a value, under the forecast one step ahead.
 
-    With the scaling of the training data every row after the first of a series; where each window is scaled by itself,
-    those with a whole context before them, as few rows say little of a scale.
+    With the scaling of the training data every row after the first of a series is listed; where each window is scaled
+    by itself, those with a whole context before them. The score is None where no value has a whole context before it.
     """
     task.model.eval()
     panel = task.layout.panel(series)
@@ -96,21 +96,24 @@ def surprises_of(task: Forecaster, series: Sequence[TimeSeries]) -> list[dict[st
     nats = (_walked if walked else _by_windows)(task, panel, origins)  # [N, C], NaN where nothing was observed
     rows, names = [], task.layout.targets
     for origin, time, row in zip(origins.tolist(), panel.texts(origins), nats, strict=True):
-        place, key = int(np.nanargmax(row)), panel.key_of(origin)
+        scored, key = ~np.isnan(row), panel.key_of(origin)
+        place = int(np.nanargmax(row) if scored.any() else panel.observed[origin].argmax())
+        score = float(row[place]) if scored.any() else None
         found = {"time": time, **({"key": key} if key else {})}
         column = {"column": names[place]} if len(names) > 1 else {}
-        rows.append({**found, **column, "value": float(panel.values[origin, place]), "score": float(row[place])})
+        rows.append({**found, **column, "value": float(panel.values[origin, place]), "score": score})
     return rows
 
 
 def _by_windows(task: Forecaster, panel: Panel, origins: NDArray[np.int64]) -> NDArray[np.float64]:
-    found = [np.zeros((0, len(task.layout.targets)))]
+    context, found = task.context, [np.zeros((0, len(task.layout.targets)))]
     for first in range(0, len(origins), READ):
         batch = task.gather(panel, origins[first : first + READ], horizon=1).to(task.device)
         raw, location, scale = task.forward(batch)
         nats = task.head.surprise(raw, batch.target, location, scale)[0]
         found.append(torch.where(batch.observed[0], nats, torch.nan).double().cpu().numpy())
-    return np.concatenate(found)
+    whole = (origins - context >= panel.start[origins])[:, None] & (panel.seen[np.maximum(origins - context, 0)] >= 0)
+    return np.where(whole, np.concatenate(found), np.nan)
 
 
 def _walked(task: Forecaster, panel: Panel, origins: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -65,6 +65,7 @@ class Forecaster(Task):
         self.widening = np.ones(self.horizon)  # of the intervals of each step, to cover their share of what is held out
         self.result: Result | None = None  # the best that was measured, for pictures
         self.time_column: str | None = options.time  # for streams of rows
+        self.trained: int | float | None = None  # the first stamp of the training data, in nanoseconds or a number
 
     @classmethod
     def prepare(
@@ -94,6 +95,8 @@ class Forecaster(Task):
         if known:
             task.widening = known.widening
         task.time_column = known.time_column if known else time_name(options, data)
+        first = parts.training.times[0]
+        task.trained = known.trained if known else (first.view("i8") if first.dtype.kind == "M" else first).item()
         task.budget = budget or Budget("steps", proposal.steps)
         return task
 
@@ -280,6 +283,7 @@ class Forecaster(Task):
         """Return time, value and surprise of each row after the first, under the forecast one step ahead.
 
         The score is how far out the value lies, in nats (`Univariate.surprise`); of several columns, the furthest.
+        It is None where no whole context of steps came before.
         """
         return surprises_of(self, read(self.options, data))
 
@@ -340,6 +344,7 @@ class Forecaster(Task):
             "measure": self.measure.to_dict(),
             "widening": self.widening.tolist(),
             "time_column": self.time_column,
+            "trained": self.trained,
             "split": self.split,
         }
 
@@ -354,5 +359,5 @@ class Forecaster(Task):
         if len(layout.targets) != len(measure.seasonal_error) or not sound:
             raise DataError("a forecaster has a scaling for each target, a widening above 0 for each step, got others")
         task.widening, task.split = widening, str(metadata.get("split", ""))
-        task.time_column = metadata.get("time_column")
+        task.time_column, task.trained = metadata.get("time_column"), metadata.get("trained")
         return task

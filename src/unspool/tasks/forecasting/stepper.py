@@ -15,7 +15,7 @@ from unspool.cells import state as trees
 from unspool.engine.stepping import join_states, step_stack
 from unspool.errors import DataError, SpecError
 from unspool.nets.forecast import Forecast
-from unspool.tasks.forecasting.clock import PARTS, Clock, Stamp
+from unspool.tasks.forecasting.clock import CONFIRMED, PARTS, SURE, Clock, Stamp
 from unspool.tasks.forecasting.outlook import ends, outlook
 from unspool.tasks.streaming import rounds_of
 
@@ -33,6 +33,7 @@ class ForecastState(NamedTuple):
     encoder: Any
     values: Tensor  # [B, L * C], the last values as the network sees them, the latest at the end
     begun: Tensor  # [B, 1], whether there was a row at all
+    seen: Tensor  # [B, C], steps since each had its first value, this one too, L at most
     raw: Tensor  # [B, C * S], the forecast of the next row
     location: Tensor  # [B, C]
     scale: Tensor  # [B, C]
@@ -41,7 +42,8 @@ class ForecastState(NamedTuple):
 class Walk:
     """A forecaster with the scaling of its training data, walked over series step by step, B at a time.
 
-    A missing value is held at the last one; before the first there is the training mean.
+    A missing value is held at the last one; before the first there is the training mean. Where the context is not yet
+    full, its first value is repeated: a forecast of that is no measure of surprise.
     """
 
     def __init__(self, task: Forecaster) -> None:
@@ -58,6 +60,7 @@ class Walk:
             self.net.encoder.init_state(streams),
             blank(streams, self.net.context * self.size),
             blank(streams, 1),
+            blank(streams, self.size),
             blank(streams, self.net.output.out_features),
             blank(streams, self.size),
             torch.ones_like(blank(streams, self.size)),
@@ -70,7 +73,7 @@ class Walk:
         """Read rows x [B, I], as in `Windows.past`; ahead [B, K] is known of those that follow.
 
         Returns the forecast of what follows, how much each value of x surprised the forecast before it, in nats [B, C]
-        (NaN where there is none), and the next state.
+        (NaN where there is none: see `surprise`), and the next state.
         """
         nats = self.surprise(x, state)
         found, state = self.look(ahead, self.take(x, state))
@@ -84,7 +87,9 @@ class Walk:
         _, encoder = step_stack(self.net.encoder, torch.cat([held, x[:, self.size :]], 1), state.encoder)
         rolled = torch.cat([values[:, 1:], held.unsqueeze(1)], 1)
         rolled = torch.where(begun.unsqueeze(2), rolled, held.unsqueeze(1))
-        return state._replace(encoder=encoder, values=rolled.flatten(1), begun=torch.ones_like(state.begun))
+        more = (state.seen + 1).clamp(max=self.net.context)
+        seen = torch.where(missing & (state.seen == 0), state.seen, more)
+        return state._replace(encoder=encoder, values=rolled.flatten(1), begun=torch.ones_like(state.begun), seen=seen)
 
     def look(self, ahead: Tensor, state: ForecastState) -> tuple[Forecast, ForecastState]:
         """Return the forecast of the next row, of which ahead [B, K] is known, and the states that hold it."""
@@ -94,11 +99,14 @@ class Walk:
         return found, state._replace(raw=raw.flatten(1), location=location, scale=scale)
 
     def surprise(self, x: Tensor, state: ForecastState) -> NDArray[np.float64]:
-        """Return how much each value of x surprised the forecast that a state holds, in nats [B, C]; NaN without."""
+        """Return how much each value of x surprised the forecast that a state holds, in nats [B, C].
+
+        NaN where the value is missing, or the forecast had no whole context of values, measured or held.
+        """
         unit = self._unit(x)
         target = x[:, : self.size] if unit is None else (x[:, : self.size] * unit).round()
         nats = self.head.surprise(state.raw.view(len(x), self.size, -1), target, state.location, state.scale)
-        unknown = (x[:, self.size : 2 * self.size] > 0) | (state.begun == 0)
+        unknown = (x[:, self.size : 2 * self.size] > 0) | (state.seen < self.net.context)
         numbers: NDArray[np.float64] = torch.where(unknown, torch.nan, nats).double().cpu().numpy()
         return numbers
 
@@ -113,6 +121,7 @@ class StreamState(NamedTuple):
     walk: ForecastState
     past: Tensor  # [B, P], the last covariates that were measured, scaled
     mark: Tensor  # [B, PARTS], the step that the last row counts as; see `Clock`
+    doubt: Tensor  # [B, PARTS + 1], what speaks against it: time and rows of a `Doubt`
 
 
 class Course(NamedTuple):
@@ -131,6 +140,7 @@ class ForecastStepper:
     The input of a row is that of `Walk.advance`, the row as the network reads it, and the calendar of the next one;
     then its stamp, where the training data had stamps. Steps without a row are read as missing values; after more of
     them than the network looks back on, a stream begins anew. A row that is not later than that before is refused.
+    After several that say that its stamp was wrong a stream begins anew as well: see `Clock.doubted`.
     """
 
     def __init__(self, task: Forecaster) -> None:
@@ -148,7 +158,7 @@ class ForecastStepper:
             raise SpecError("a stream needs the column of its stamps; train with --time COLUMN")
         self.task, self.walk = task, Walk(task)
         column = task.time_column
-        self.clock = None if column is None else Clock(column, layout.step, layout.cycles)
+        self.clock = None if column is None else Clock(column, layout.step, layout.cycles, task.trained)
         self.columns: Sequence[str] | None = (*([] if column is None else [column]), *layout.targets, *layout.past)
 
     def read(self, cells: Sequence[str]) -> NDArray[np.float32]:
@@ -185,7 +195,8 @@ class ForecastStepper:
         """Return the state of streams that have not begun."""
         walk = self.walk.initial(streams)
         blank = walk.begun.new_zeros
-        return StreamState(walk, blank(streams, len(self.task.layout.past)), blank(streams, PARTS))
+        past = blank(streams, len(self.task.layout.past))
+        return StreamState(walk, past, blank(streams, PARTS), blank(streams, PARTS + 1))
 
     def step(self, inputs: NDArray[np.float32], state: StreamState) -> tuple[list[dict[str, Any]], StreamState]:
         """Return mean and interval of the row after each, and the surprise at each (`score`), with the next state."""
@@ -200,7 +211,7 @@ class ForecastStepper:
         Row by row only what is carried is worked out; forecasts and their quantiles are for all rows at once.
         """
         inputs = inputs.copy()
-        course, past, marks = self._course(inputs, streams, state)
+        course, *carried = self._course(inputs, streams, state)
         rows = [row for row in range(len(streams)) if row not in course.refused]
         answers: list[dict[str, Any]] = [{"refused": course.refused.get(row)} for row in range(len(streams))]
         if rows:
@@ -210,18 +221,22 @@ class ForecastStepper:
         else:
             walked = state.walk
         device = self.task.device
-        return answers, StreamState(walked, torch.from_numpy(past).to(device), torch.from_numpy(marks).to(device))
+        return answers, StreamState(walked, *(torch.from_numpy(one).to(device) for one in carried))
 
     def _course(
         self, inputs: NDArray[np.float32], streams: Sequence[int], state: StreamState
-    ) -> tuple[Course, NDArray[np.float32], NDArray[np.float32]]:
-        """Follow stamps and covariates, and fill in the inputs what is missing of these; also both after all rows."""
+    ) -> tuple[Course, NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Follow stamps and covariates, and fill in the inputs what is missing of these.
+
+        Returns past, mark and doubt after all rows beside.
+        """
         count, clock = len(streams), self.clock
         course = Course(np.zeros(count, np.int64), np.zeros(count, np.bool_), {}, {}, {})
         begun = (state.walk.begun[:, 0] > 0).tolist()
         past = state.past.cpu().numpy().copy()
         stamps = [] if clock is None else clock.unpack(inputs[:, -1 - PARTS : -1])
         marks = [] if clock is None else clock.unpack(state.mark.cpu().numpy())
+        doubts = [] if clock is None else clock.unpack_doubts(state.doubt.cpu().numpy())
         first = 2 * self.walk.size + 2 * len(self.task.layout.cycles)
         own = slice(first, first + past.shape[1])
         for row, place in enumerate(streams):
@@ -229,11 +244,14 @@ class ForecastStepper:
                 now, mark = Stamp(stamps[row], int(inputs[row, -1]) * SECOND), marks[place]
                 steps = clock.steps(mark, now.time) if begun[place] else 1
                 if steps < 1:
-                    course.refused[row] = clock.refusal(mark, now)
-                    continue
-                course.anew[row] = begun[place] and steps - 1 > self.walk.net.context
+                    doubts[place] = clock.doubted(doubts[place], mark, now.time, self.walk.net.context)
+                    if doubts[place].rows < CONFIRMED:
+                        course.refused[row] = clock.refusal(mark, now)
+                        continue
+                doubts[place] = SURE
+                course.anew[row] = begun[place] and not 0 <= steps - 1 <= self.walk.net.context
                 if not begun[place] or course.anew[row]:
-                    past[place], marks[place] = 0, now.time
+                    past[place], marks[place] = 0, clock.first(now.time)
                 else:
                     marks[place] = clock.moved(mark, steps, now.time)
                     course.gaps[row] = steps - 1
@@ -242,7 +260,9 @@ class ForecastStepper:
                     course.held[row] = past[place].copy()
             begun[place] = True
             inputs[row, own] = past[place] = np.where(np.isnan(inputs[row, own]), past[place], inputs[row, own])
-        return course, past, state.mark.cpu().numpy() if clock is None else clock.pack(marks)
+        if clock is None:
+            return course, past, state.mark.cpu().numpy(), state.doubt.cpu().numpy()
+        return course, past, clock.pack(marks), clock.pack_doubts(doubts)
 
     def _walked(
         self,
@@ -295,18 +315,23 @@ class ForecastStepper:
     def _waited(self, part: ForecastState, rows: Sequence[int], late: Sequence[int], course: Course) -> ForecastState:
         """The states after the steps without a row that come before `rows`, which are those at `late` in the batch."""
         size = self.walk.size
-        for step in range(max(int(course.gaps[row]) for row in rows)):
-            still = [at for at, row in enumerate(rows) if course.gaps[row] > step]
-            known = [np.concatenate([course.calendars[rows[at]][step], course.held[rows[at]]]) for at in still]
+        longest = sorted(range(len(rows)), key=lambda at: -int(course.gaps[rows[at]]))
+        waiting = trees.select(part, [late[at] for at in longest])
+        done: list[ForecastState] = []  # the states of the longest gaps last
+        for step in range(int(course.gaps[rows[longest[0]]])):
+            still = [rows[at] for at in longest if course.gaps[rows[at]] > step]
+            if len(still) < len(waiting.begun):
+                done.append(trees.select(waiting, slice(len(still), None)))
+                waiting = trees.select(waiting, slice(len(still)))
+            known = [np.concatenate([course.calendars[row][step], course.held[row]]) for row in still]
             x = torch.from_numpy(np.stack(known)).to(self.task.device)
             x = torch.cat([x.new_zeros(len(x), size), x.new_ones(len(x), size), x], 1)
-            index = [late[at] for at in still]
-            after = self.walk.take(x, trees.select(part, index))
-            order = list(range(len(part.begun)))
-            for place, at in enumerate(index):
-                order[at] = len(order) + place
-            part = trees.select(join_states([part, after]), order)
-        return part
+            waiting = self.walk.take(x, waiting)
+        order = list(range(len(part.begun)))
+        for place, at in enumerate(longest):
+            order[late[at]] = len(order) + place
+        everything: ForecastState = join_states([part, waiting, *reversed(done)])
+        return trees.select(everything, order)
 
     def _answers(self, found: Forecast, nats: NDArray[np.float64]) -> list[dict[str, Any]]:
         names, (low, high) = self.task.layout.targets, ends(self.task.options.interval)
