@@ -92,7 +92,7 @@ def test_groups_from_python() -> None:
     assert task.held is not None and task.training is not None
     assert task.held.groups is not None and task.training.groups is not None
     assert not set(task.held.groups.tolist()) & set(task.training.groups.tolist())
-    assert "of the groups" in task.split
+    assert "whole groups" in task.split
 
 
 def test_answers_are_called_by_their_keys() -> None:
@@ -138,3 +138,26 @@ def test_a_picture_shows_the_true_labels_and_the_names() -> None:
     assert wide.axes[0].images[0].get_array().shape == (12, 5)
     strangers = drawn("", ([[1.0, 2.0]], [["odd", "unheard of"]]))
     assert np.isnan(next(line for line in strangers.axes[1].lines if line.get_label() == "true label").get_ydata()[1])
+
+
+def test_a_picture_of_long_sequences_and_of_channels_of_different_size() -> None:
+    steps = np.arange(300)
+    array = np.stack([np.sin(steps), 1e4 * np.cos(steps)], 1)
+    figure = drawn("", ([array[:5], array], [["odd"] * 5, ["odd"] * 300]))
+    assert figure.axes[0].get_ylabel() == "scaled" and np.abs(figure.axes[2].lines[1].get_ydata()).max() < 3
+    ticks = next(line for line in figure.axes[3].lines if "true label" in line.get_label())
+    np.testing.assert_allclose(ticks.get_ydata(), 1.3)
+    told = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert told == ["chosen label", "true label", "true label (below)"]
+    names = [f"c{n}" for n in range(400)]
+    data = read_stepwise(([array[:5]], None), require_labels=False)
+    many = draw_tags([np.full((5, 400), 1 / 400)], names, data)
+    assert many.get_size_inches()[1] < 12 and len(many.axes[1].get_yticks()) == 40
+
+
+def test_a_number_out_of_reach_is_refused() -> None:
+    task = tagger(causal=True)
+    for refused in (lambda: task.stepper().read(["1", "1e30"]), lambda: task.predict([np.array([[0.0, -1e30]])])):
+        with pytest.raises(DataError, match="deviations of the training mean"):
+            refused()
+    assert np.isfinite(task.predict([np.array([[0.0, 1e17]])])[0].probabilities).all()

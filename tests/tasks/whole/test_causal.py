@@ -93,3 +93,23 @@ def test_first_memories_are_as_long_as_the_sequences() -> None:
     assert classifier(data).options.init == "plain"
     with pytest.raises(SpecError, match="--cell rnn"):
         classifier(data, init="chrono", cell="rnn")
+
+
+def test_unknown_characters_are_steps_of_a_batch_too() -> None:
+    task = classifier(**CAUSAL)
+    whole = flat(task.answers({"text": ["y~a~"]})[0])
+    assert whole == pytest.approx(flat(streamed(task, [[[one] for one in "y~a~"]])[-1][0]), abs=1e-6)
+    assert whole != pytest.approx(flat(task.answers({"text": ["ya"]})[0]), abs=1e-6)
+    assert classifier().encode("~").tolist() == []
+
+
+def test_a_number_out_of_reach_is_refused_and_the_stream_lives() -> None:
+    task = classifier(waves(channels=2), **CAUSAL)
+    stepper = task.stepper()
+    for cell in ("1e300", "-1e45", "1e30"):
+        with pytest.raises(DataError, match="deviations of the training mean"):
+            stepper.read(["1", cell])
+        with pytest.raises(DataError, match="deviations of the training mean"):
+            task.predict([np.array([[0.0, np.clip(float(cell), -1e35, 1e35)]])])
+    found, _ = stepper.step(stepper.read(["1", "1e17"])[None], stepper.initial(1))
+    assert np.isfinite(flat(found[0])).all()

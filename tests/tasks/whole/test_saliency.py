@@ -110,3 +110,13 @@ def test_the_command_gives_shares_of_channels(tmp_path: Path, capsys: pytest.Cap
     assert run(["predict", *given, "--json"]) == 0
     answers = json.loads(capsys.readouterr().out)["predictions"]
     assert [np.shape(answer["saliency"]) for answer in answers] == [(7, 2)] * 3
+
+
+def test_steps_are_whole_numbers_and_the_unknown_is_told() -> None:
+    axes = draw_saliency(classifier(waves()).saliency([np.ones((3, 1), np.float32)])).axes[0]
+    assert all(float(tick).is_integer() for tick in axes.get_xticks())
+    (found,) = classifier().saliency({"text": ["~~~y"]})
+    assert found.unknown == 0.75 and found.sequence == "y" and found.plain()["unknown"] == 0.75
+    assert "75% of the characters are unknown" in draw_saliency([found]).axes[0].get_title("left")
+    (known,) = classifier().saliency({"text": ["yab"]})
+    assert "unknown" not in known.plain() and "unknown" not in draw_saliency([known]).axes[0].get_title("left")

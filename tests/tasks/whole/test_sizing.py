@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.tasks.made import classifier
 from unspool.tasks import speed
 from unspool.tasks.whole.sizing import whole_sizing
 from unspool.training.options import Budget
@@ -66,3 +67,15 @@ def test_pairs_of_characters_where_texts_are_sentences() -> None:
 def test_pixels_of_a_large_set_are_read_by_convolutions() -> None:
     found = [whole_sizing(lengths(n, 784), 1, text=False, budget=None, apart=True).encoder for n in (500, 5000)]
     assert found == ["linear", "conv"]
+
+
+def test_a_network_that_may_not_read_frames_gets_no_noise_for_them() -> None:
+    plain = whole_sizing(lengths(36, 150), 1, text=False, budget=None, framed=False)
+    assert (plain.encoder, plain.frame, plain.pooling) == ("conv", 1, "mean")
+    assert (plain.dropout, plain.augment) == (0.3, "none")
+    aligned = (np.zeros((36, 150), np.float32), ["a", "b"] * 18)
+    for asked in ({"causal": True}, {"encoder": "conv"}, {"frame": 1}):
+        found = classifier(aligned, **asked, dropout=None).options
+        assert (found.frame, found.dropout, found.augment) == (1, 0.3, "none")
+        assert (found.encoder, found.pooling) == (("linear", "last") if "causal" in asked else ("conv", "mean"))
+    assert classifier(aligned, dropout=None).options.encoder == "both"

@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
 SEQUENCES = 8  # that one picture has room for
 READABLE = 120  # symbols that can be written side by side
+BELOW = 0.3  # classes that a true label stands below its place, where a ring would hide the chosen one
 LINES = 8  # channels that can be told apart as lines; more become rows of a heat map
+CLASSES = 40  # that have a name each beside a strip
+ALIKE = 10.0  # times the narrowest channel's spread that the widest may have on the same axis
 
 
 def draw_tags(probabilities: Sequence[NDArray[np.float64]], classes: Sequence[str], data: Stepwise) -> Figure:
     """Draw a strip [K, T] for each of the first sequences, a dot on the chosen label and a ring on the true one.
 
+    Where steps lie so close that rings would hide the dots, the true labels are a line of ticks below the dots instead.
     Numbers stand above their strip, as lines, rows of a heat map or pictures; symbols below it where they can be read.
 
     Raises:
@@ -30,7 +34,7 @@ def draw_tags(probabilities: Sequence[NDArray[np.float64]], classes: Sequence[st
     """
     shown = [strip if len(strip) else np.full((1, len(classes)), np.nan) for strip in probabilities[:SEQUENCES]]
     parts = 2 if data.kind == "numeric" else 1  # of each sequence: its signal and its strip
-    heights = [1.3, 0.7 + 0.2 * len(classes)][-parts:] * len(shown)
+    heights = [1.3, 0.7 + 0.2 * min(CLASSES, len(classes))][-parts:] * len(shown)
     figure = new_figure(12, sum(heights) + 0.6)
     axes = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     for number, strip in enumerate(shown):
@@ -46,8 +50,11 @@ def draw_tags(probabilities: Sequence[NDArray[np.float64]], classes: Sequence[st
         title = f"sequence {number + 1}" if data.names is None else data.names[number]
         (above or [below])[0].set_title(title, fontsize=8, loc="left")
     axes[-1].set_xlabel("step")
-    handles, names = axes[parts - 1].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside upper right", ncols=len(names), fontsize=8, frameon=False)
+    found = [zip(*strip.get_legend_handles_labels(), strict=True) for strip in axes[parts - 1 :: parts]]
+    marks = {name: handle for strip in found for handle, name in strip}
+    figure.legend(
+        list(marks.values()), list(marks), loc="outside upper right", ncols=len(marks), fontsize=8, frameon=False
+    )
     figure.colorbar(image, ax=list(axes), label="probability", aspect=40)
     return figure
 
@@ -64,8 +71,12 @@ def _draw_strip(
     axes.plot(range(len(strip)), chosen, ".", color="C3", markersize=size, label="chosen label")
     if truth is not None and len(truth):
         ring = {"markerfacecolor": "none", "markeredgecolor": "k", "markeredgewidth": 0.6, "markersize": size + 1}
-        axes.plot(range(len(truth)), truth, "o", label="true label", **ring)
-    axes.set_yticks(range(len(classes)), classes, fontsize=8)
+        if len(strip) > READABLE:
+            axes.plot(range(len(truth)), truth + BELOW, "|", color="C1", markersize=4, label="true label (below)")
+        else:
+            axes.plot(range(len(truth)), truth, "o", label="true label", **ring)
+    every = -(-len(classes) // CLASSES)
+    axes.set_yticks(range(0, len(classes), every), classes[::every], fontsize=8)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return image
 
@@ -97,6 +108,10 @@ def _draw_signal(axes: Any, values: NDArray[Any], channels: Sequence[str] | None
         axes.set_ylabel("channel, scaled", fontsize=7)
     else:
         names = channels or [f"channel {number + 1}" for number in range(values.shape[1])]
+        spread = values.std(0)
+        if values.shape[1] > 1 and spread.max() > ALIKE * spread.min():
+            values = (values - values.mean(0)) / np.where(spread > 0, spread, 1)
+            axes.set_ylabel("scaled", fontsize=7)
         for channel, name in zip(values.T, names, strict=True):
             axes.plot(range(len(values)), channel, linewidth=1, label=name)
         if values.shape[1] > 1:

@@ -34,7 +34,7 @@ from unspool.tasks.tagging.encoding import Encoding, Symbols, encoding_from_dict
 from unspool.tasks.tagging.options import TaggerOptions
 from unspool.tasks.tagging.reading import Part, Tagging, measure, read_whole, taggings
 from unspool.tasks.tagging.sizing import tagger_sizing
-from unspool.tasks.whole.reading import is_given
+from unspool.tasks.whole.reading import check_columns, is_given, unmeasured
 from unspool.training.options import Budget, TrainingOptions
 from unspool.training.protocol import Loss, Specimen, Stepper, Task
 
@@ -73,6 +73,7 @@ class Tagger(Task):
         assert isinstance(options, TaggerOptions)
         if base is None or options != base.options:  # a training that goes on was asked for before
             check_dependent(options)
+            check_columns(options, data)
         options = replace(options, validation=located(options.validation))
         known = base if isinstance(base, Tagger) else None
         classes, columns = (known.classes, known.encoding.columns) if known else (None, None)
@@ -86,8 +87,8 @@ class Tagger(Task):
             told = f"validation on {Path(options.validation).name}"
         else:
             training, held = split(whole, fraction, options.seed)
-            what = "sequences" if whole.groups is None else "groups"
-            told = f"validation on {fraction:g} of the {what}, drawn by seed {options.seed}"
+            what = "the sequences" if whole.groups is None else "each class's steps, as near as whole groups allow"
+            told = f"validation on {fraction:g} of {what}, drawn by seed {options.seed}"
         task = cls(options, training.classes, known.encoding if known else encoding_of(training))
         for part in (training, held):
             task.encoding.check(part)
@@ -292,6 +293,7 @@ class Tagger(Task):
         if self.training is None or self.held is None:
             return {"classes": list(self.classes)}
         lengths, constant = self.training.lengths, self.encoding.constant
+        missing = unmeasured(self.classes, _scored(self.held))
         return {
             "classes": list(self.classes),
             **({"constant_channels": constant} if constant else {}),
@@ -301,6 +303,7 @@ class Tagger(Task):
             "validation_steps": len(_scored(self.held)),
             "lengths": f"{lengths.min()} to {lengths.max()}, mean {lengths.mean():.1f}",
             "split": self.split,
+            **({"not_held_out": missing} if missing else {}),
         }
 
     def baseline(self) -> dict[str, float]:

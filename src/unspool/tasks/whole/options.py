@@ -86,3 +86,16 @@ def check_together(options: WholeOptions) -> None:
         raise SpecError(f"--causal answers at every step, got --frame {options.frame}; leave one of them out")
     if options.init == "chrono" and options.cell == "rnn":
         raise SpecError("--init chrono sets the biases of gates, got --cell rnn, which has none; leave one of them out")
+
+
+def check_frame(options: WholeOptions, longest: int) -> None:
+    """Refuse frames of more steps than the longest training sequence has.
+
+    Raises:
+        SpecError: says how many it has.
+    """
+    if (options.frame or 1) > max(1, longest):
+        raise SpecError(
+            f"--frame must be at most the {longest} steps of the longest training sequence, got {options.frame}; "
+            "make it smaller"
+        )

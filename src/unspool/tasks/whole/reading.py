@@ -4,22 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from unspool.data.groups import check_apart
+from unspool.data.idx import is_idx
 from unspool.data.labelled import Labelled, read_labelled
 from unspool.data.sequence import Standardiser
+from unspool.data.sources import ending
 from unspool.data.vocabulary import CharVocabulary, Vocabulary, vocabulary_from_dict
-from unspool.errors import DataError
+from unspool.errors import DataError, SpecError
 from unspool.tasks.holdout import listed, paths_of
 from unspool.tasks.whole.options import WholeOptions
 
 READ: Final = 256  # sequences that are read at once without gradients, at most,
 READ_STEPS: Final = 1 << 18  # and steps
+FEW_SEQUENCES: Final = 20  # of the training, below which hardly a pattern shows
+NAMED: Final = 10  # classes in a remark
+COLUMNLESS: Final = (".ts", ".npy", ".npz")
 
 Encoding = Vocabulary | Standardiser
+
+
+class ColumnOptions(Protocol):
+    """The options of a task that name columns of a table."""
+
+    @property
+    def key(self) -> str | None:
+        """The column of sequences."""
+
+    @property
+    def label_column(self) -> str | None:
+        """The column of answers."""
+
+    @property
+    def text_column(self) -> str | None:
+        """The column of texts."""
 
 
 class Batch(NamedTuple):
@@ -102,11 +125,55 @@ def is_given(data: Any) -> bool:
     return data is not None and not (isinstance(data, list) and not data)
 
 
-def told_split(data: Labelled, fraction: float, seed: int) -> str:
-    """Return what was held out, in words."""
+def told_split(data: Labelled, held: Labelled, fraction: float, seed: int) -> str:
+    """Return what was held out, in words; whole groups come only near to the fraction."""
     share = "the sequences" if data.labels is None else "each class"
-    whole = "" if data.groups is None else ", in whole groups"
-    return f"validation on {fraction:g} of {share}{whole}, drawn by seed {seed}"
+    if data.groups is None or held.groups is None:
+        return f"validation on {fraction:g} of {share}, drawn by seed {seed}"
+    groups = f"{len(np.unique(held.groups))} of {len(np.unique(data.groups))} whole groups"
+    return f"validation on {groups} with {len(held)} of {len(data)} sequences, drawn by seed {seed}"
+
+
+def remarks(training: Labelled, held: Labelled, encoding: Encoding) -> dict[str, Any]:
+    """Return what a person should know of the reading."""
+    found: dict[str, Any] = {}
+    if held.labels is not None and held.groups is not None:
+        counts = np.bincount(held.labels, minlength=len(held.classes)).tolist()
+        found["held_out"] = ", ".join(f"{name} {count}" for name, count in zip(held.classes, counts, strict=True))
+    if held.labels is not None and (missing := unmeasured(held.classes, held.labels)):
+        found["not_held_out"] = missing
+    if isinstance(encoding, Standardiser) and encoding.constant is not None and encoding.constant.any():
+        names = training.channels or [f"number {place + 1}" for place in range(encoding.channels)]
+        still = [name for name, constant in zip(names, encoding.constant, strict=True) if constant]
+        found["constant_channels"] = still
+    if len(training) < FEW_SEQUENCES:
+        found["few_sequences"] = f"{len(training)} say little of any pattern; compare with the baselines"
+    return found
+
+
+def unmeasured(classes: Sequence[str], labels: NDArray[np.int64]) -> str:
+    """Return a warning of classes without one of the labels of a held-out part, "" where each has one."""
+    met = set(labels.tolist())
+    missing = [name for place, name in enumerate(classes) if place not in met]
+    more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+    return f"{', '.join(missing[:NAMED])}{more}; no number tells how these are recognised" if missing else ""
+
+
+def check_columns(options: ColumnOptions, data: Any) -> None:
+    """Refuse names of columns where no file of the data has any.
+
+    Raises:
+        SpecError: names the option, and the file.
+    """
+    paths = [Path(path) for path in paths_of(listed(data)) or []]
+    if not paths or not all(ending(path) in COLUMNLESS or is_idx(path) for path in paths):
+        return
+    named = {"--key": options.key, "--label-column": options.label_column, "--text-column": options.text_column}
+    for flag, name in named.items():
+        if name is not None:
+            raise SpecError(
+                f"{flag} names a column of a table, got {name!r} for {paths[0].name}, which has none; leave it out"
+            )
 
 
 def channels_from(metadata: Mapping[str, Any], encoding: Encoding) -> tuple[str, ...] | None:

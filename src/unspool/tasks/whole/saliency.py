@@ -36,11 +36,13 @@ class Saliency(NamedTuple):
     told: str  # the answer in a line
     answer: Mapping[str, Any]
     channels: tuple[str, ...] | None = None  # [C], the columns that the values came from
+    unknown: float = 0.0  # share of a text's characters that the training lacked
 
     def plain(self) -> dict[str, Any]:
         """Return the answer with its shares, and of a text the characters that were read, ready for JSON."""
         read = {"read": self.sequence} if isinstance(self.sequence, str) else {}
-        return {**self.answer, **read, "saliency": self.values.tolist()}
+        unknown = {"unknown": self.unknown} if self.unknown else {}
+        return {**self.answer, **read, **unknown, "saliency": self.values.tolist()}
 
 
 def saliencies(task: Whole, given: Labelled, most: int | None = None) -> list[Saliency]:
@@ -54,8 +56,8 @@ def saliencies(task: Whole, given: Labelled, most: int | None = None) -> list[Sa
             answers = task.worded(task.model(batch.values, batch.lengths).double())
         answers = with_names(answers, None if given.names is None else [given.names[place] for place in index])
         found += [
-            Saliency(_seen(task, given.sequences[i]), share, task.told(answer), answer, task.channels)
-            for i, share, answer in zip(index, shares, answers, strict=True)
+            Saliency(_seen(task, one), share, task.told(answer), answer, task.channels, _unknown(task, one))
+            for one, share, answer in zip([given.sequences[i] for i in index], shares, answers, strict=True)
         ]
     return found
 
@@ -64,6 +66,12 @@ def _seen(task: Whole, sequence: Any) -> str | NDArray[np.float32]:
     """Return a sequence as the network took it: without unknown characters where they are skipped."""
     encoding = task.encoding
     return encoding.decode(task.encode(sequence)) if isinstance(encoding, Vocabulary) else sequence
+
+
+def _unknown(task: Whole, sequence: Any) -> float:
+    if not isinstance(task.encoding, Vocabulary) or not sequence:
+        return 0.0
+    return 1.0 - len(task.encoding.encode(sequence, "skip")) / len(sequence)
 
 
 def gradient_times_input(
@@ -107,6 +115,8 @@ def draw_saliency(found: Sequence[Saliency]) -> Figure:
             image = _draw_text(axes, item.sequence[:LONGEST], item.values[:LONGEST], line, limit)
             if len(item.sequence) > LONGEST:
                 told += f"  (the first {LONGEST:,} of {len(item.sequence):,} characters)"
+            if item.unknown >= 0.01:
+                told += f"  ({item.unknown:.0%} of the characters are unknown)"
         else:
             image = _draw_channels(axes, item, limit)
         figure.colorbar(image, ax=axes, pad=0.01, aspect=10)
@@ -135,6 +145,8 @@ def _draw_text(axes: Any, text: str, shares: NDArray[np.float32], line: int, lim
 
 
 def _draw_channels(axes: Any, item: Saliency, limit: float) -> Any:
+    from matplotlib.ticker import MaxNLocator
+
     values, shares = np.asarray(item.sequence), item.values
     steps, channels = shares.shape
     extent = (-0.5, max(steps, 1) - 0.5, channels, 0)
@@ -148,4 +160,5 @@ def _draw_channels(axes: Any, item: Saliency, limit: float) -> Any:
     every = -(-channels // 40)  # ticks for as many as can be read
     axes.set_yticks([channel + 0.5 for channel in range(0, channels, every)], names[::every])
     axes.set(xlabel="step", ylabel="channel")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return image

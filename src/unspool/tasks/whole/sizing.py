@@ -47,18 +47,25 @@ class WholeSizing(NamedTuple):
 
 
 def whole_sizing(
-    lengths: NDArray[np.int64], width: int, *, text: bool, budget: Budget | None, apart: bool = False
+    lengths: NDArray[np.int64],
+    width: int,
+    *,
+    text: bool,
+    budget: Budget | None,
+    apart: bool = False,
+    framed: bool = True,
 ) -> WholeSizing:
     """Propose a bidirectional LSTM and a budget for training sequences of these lengths.
 
     Every character of a text is a step of the recurrent layers, and so is every number where steps are kept `apart`.
+    Without `framed` no network may read several steps at once.
     """
     if len(lengths) <= SMALL:
-        return _small_sizing(lengths, width, text, apart)
+        return _small_sizing(lengths, width, text, apart, framed)
     return _large_sizing(lengths, width, text, budget)
 
 
-def _small_sizing(lengths: NDArray[np.int64], width: int, text: bool, apart: bool) -> WholeSizing:
+def _small_sizing(lengths: NDArray[np.int64], width: int, text: bool, apart: bool, framed: bool) -> WholeSizing:
     """Small sets, small nets, large steps, and several networks for series of numbers.
 
     How a network that learned from a few dozen examples answers others depends much on its first weights, and as few
@@ -78,7 +85,7 @@ def _small_sizing(lengths: NDArray[np.int64], width: int, text: bool, apart: boo
     steps = lengths.mean() * batch_size * max(updates, 4 * len(lengths) // batch_size)  # that one network reads
     inputs, steps = (width, steps) if short else (ENCODED, steps / 4)
     several = min(MEMBERS, max(1, int(A_MINUTE / (6 * steps * 8 * 64 * (inputs + 64)))))
-    if width == 1 and lengths.min() == lengths.max() >= 2 * FRAMES:
+    if framed and width == 1 and lengths.min() == lengths.max() >= 2 * FRAMES:
         frame, several = -(-int(lengths[0]) // FRAMES), min(MEMBERS, 2 * several)  # frames cost little
         return WholeSizing(64, 1, 0.5, 5e-3, batch_size, "last", "light", "both", frame, 4, updates, None, several)
     encoder = "linear" if short else "conv"

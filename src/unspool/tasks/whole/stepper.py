@@ -33,8 +33,7 @@ class WholeStepper:
         if isinstance(encoding, Vocabulary):
             if len(cells) != 1 or len(cells[0]) != 1:
                 raise DataError(f"a row must be one character, got {','.join(cells)[:60]!r}; give one a row")
-            policy = "replace" if self.task.options.unknown == "skip" else self.task.options.unknown  # a row is a step
-            return encoding.encode(cells[0], policy).astype(np.float32)  # exact: there are fewer than 2^24
+            return encoding.encode(cells[0], self.task.unknown).astype(np.float32)  # exact: there are fewer than 2^24
         try:
             numbers = np.array([float(cell) for cell in cells])
         except ValueError:

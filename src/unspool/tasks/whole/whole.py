@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -27,17 +27,19 @@ from unspool.tasks.dependent import check_dependent, check_kind
 from unspool.tasks.holdout import fraction_of, located
 from unspool.tasks.specimens import sequences
 from unspool.tasks.whole.committee import Committee, built
-from unspool.tasks.whole.options import WholeOptions, check_together
+from unspool.tasks.whole.options import WholeOptions, check_frame, check_together
 from unspool.tasks.whole.reading import (
     READ,
     READ_STEPS,
     Batch,
     Encoding,
     channels_from,
+    check_columns,
     encoding_of,
     is_given,
     read,
     read_validation,
+    remarks,
     told_split,
     with_names,
 )
@@ -113,6 +115,7 @@ class Whole(Task):
         if base is None or options != base.options:  # a training that goes on was asked for before
             check_dependent(options)
             check_together(options)
+            check_columns(options, data)
         options = replace(options, validation=located(options.validation))
         known = base if isinstance(base, cls) else None
         if known is not None:  # which may be from before there were several networks or n-grams
@@ -129,13 +132,15 @@ class Whole(Task):
             told = f"validation on {Path(options.validation).name}"
         else:
             training, held = split(whole, fraction, options.seed)
-            told = told_split(whole, fraction, options.seed)
+            told = told_split(whole, held, fraction, options.seed)
         task = cls.fitted(options, training, known.encoding if known else encoding_of(training), known)
         task.expect(training)
         task.training, task.held, task.split, task.channels = training, held, told, whole.channels
         task.fingerprint = whole.fingerprint + (held.fingerprint if fraction is None else "")
         task.keeps = "best" if len(held) >= FEW else "last"
         task.longest = int(training.lengths.max())
+        if known is None:  # which reads frames of its own, of whatever comes
+            check_frame(options, task.longest)
         task._resolve(budget)
         return task
 
@@ -150,12 +155,14 @@ class Whole(Task):
     def _resolve(self, budget: Budget | None) -> None:
         assert self.training is not None
         o, lengths = self.options, self.training.lengths
-        proposal = self.sized(whole_sizing(lengths, self.width, text=self.text, apart=o.flatten, budget=budget))
+        onward = o.causal or not self.both_ends  # read as it comes, step by step, and answered at the end
+        framed = not onward and o.encoder != "conv" and o.frame != 1
+        asked = {"text": self.text, "apart": o.flatten, "framed": framed}
+        proposal = self.sized(whole_sizing(lengths, self.width, budget=budget, **asked))
         batch_size = min(o.batch_size or proposal.batch_size, len(lengths))
         per_epoch = -(-len(lengths) // batch_size)
         epochs = max(proposal.epochs, -(-proposal.updates // per_epoch))
         self.budget = budget or proposal.budget or Budget("epochs", epochs)
-        onward = o.causal or not self.both_ends  # read as it comes, step by step, and answered at the end
         hidden = o.hidden_size or proposal.hidden_size
         pooling = o.pooling or ("last" if onward else proposal.pooling)
         members = o.members or max(1 if onward else proposal.members, 2 if o.encoder == "both" else 1)
@@ -186,6 +193,12 @@ class Whole(Task):
     def text(self) -> bool:
         """Whether the sequences are texts."""
         return isinstance(self.encoding, Vocabulary)
+
+    @property
+    def unknown(self) -> Literal["fail", "skip", "replace"]:
+        """What becomes of unknown characters; with `--causal` none is skipped, for in a stream each is a step."""
+        skipped = self.options.causal and self.options.unknown == "skip"
+        return "replace" if skipped else self.options.unknown
 
     @property
     def width(self) -> int:
@@ -227,7 +240,7 @@ class Whole(Task):
     def encode(self, sequence: Any) -> NDArray[Any]:
         """Return a text as ids [T], or channels [T, C] standardised as in training."""
         if isinstance(self.encoding, Vocabulary):
-            return self.encoding.encode(sequence, self.options.unknown)
+            return self.encoding.encode(sequence, self.unknown)
         return self.encoding.apply(sequence) if len(sequence) else np.zeros((0, self.width), np.float32)
 
     def _varied(self, encoded: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
@@ -250,12 +263,13 @@ class Whole(Task):
         return Loss((last + mean).sum(), batch.size, None, {})
 
     def _costs(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
-        """Return the loss [B] of each sequence, the mean of what each network has for itself."""
+        """Return the loss [B] of each sequence: the mean over the networks, with the derivative of their sum."""
         if not isinstance(self.model, Committee):
             return self.cost(self.model(batch.values, batch.lengths, generator=generator), batch.labels)
         every = self.model.each(batch.values, batch.lengths, generator=generator)  # [M, B, outputs]
-        costs = self.cost(every.flatten(0, 1), batch.labels.repeat(len(every)))
-        return costs.view(len(every), -1).mean(0)
+        costs = self.cost(every.flatten(0, 1), batch.labels.repeat(len(every))).view(len(every), -1)
+        total = costs.sum(0)
+        return costs.mean(0).detach() + (total - total.detach())  # each network learns for itself
 
     def metrics(self) -> dict[str, Any]:
         """Return the metrics of the held-out sequences."""
@@ -279,9 +293,13 @@ class Whole(Task):
         fraction = fraction_of(self.options.validation)
         if given.fingerprint == self.fingerprint and fraction is not None:
             _, self.held = split(given, fraction, self.options.seed)
-            return {**self.metrics(), "split": told_split(given, fraction, self.options.seed)}
-        trained_on = fraction is None and self.fingerprint.startswith(given.fingerprint)  # the other file's follows
-        return {**self.measure(given), "split": "the training data itself" if trained_on else WHOLE}
+            return {**self.metrics(), "split": told_split(given, self.held, fraction, self.options.seed)}
+        told, size = WHOLE, len(given.fingerprint)
+        if fraction is None and given.fingerprint == self.fingerprint[:size]:  # that of the held-out file follows
+            told = "the training data itself"
+        elif fraction is None and given.fingerprint == self.fingerprint[size:]:
+            told = f"{self.split}, watched during training"
+        return {**self.measure(given), "split": told}
 
     def answers(self, data: Any) -> list[dict[str, Any]]:
         """Return the answer for each sequence in files, in a text, or in Python."""
@@ -365,6 +383,7 @@ class Whole(Task):
             "validation_sequences": len(self.held),
             "lengths": f"{lengths.min()} to {lengths.max()}, mean {lengths.mean():.1f}",
             "split": self.split,
+            **remarks(self.training, self.held, self.encoding),
         }
 
     def metadata(self) -> dict[str, Any]:
