@@ -44,7 +44,7 @@ def test_the_answer_is_the_mean_of_all() -> None:
 
 
 def test_each_learns_for_itself() -> None:
-    """The gradient of a member is that of its own loss, however the others answer."""
+    """The gradient of a member is a share of its own loss's, however the others answer."""
     task = prepared(waves(24), members=3)
     batch = next(task.batches())
     task.model.eval()
@@ -57,7 +57,7 @@ def test_each_learns_for_itself() -> None:
         member.zero_grad()
         task.cost(member(batch.values, batch.lengths), batch.labels).sum().backward()
         for shared, parameter in zip(told, member.parameters(), strict=True):
-            torch.testing.assert_close(shared, parameter.grad)
+            torch.testing.assert_close(3 * shared, parameter.grad)
 
 
 @pytest.mark.parametrize("size", [0, 4])

@@ -263,13 +263,15 @@ class Whole(Task):
         return Loss((last + mean).sum(), batch.size, None, {})
 
     def _costs(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
-        """Return the loss [B] of each sequence: the mean over the networks, with the derivative of their sum."""
+        """Return the loss [B] of each sequence, the mean of what each network has for itself.
+
+        A network's gradient is a share of its own, which AdamW does not see; clipping measures all of them together.
+        """
         if not isinstance(self.model, Committee):
             return self.cost(self.model(batch.values, batch.lengths, generator=generator), batch.labels)
         every = self.model.each(batch.values, batch.lengths, generator=generator)  # [M, B, outputs]
-        costs = self.cost(every.flatten(0, 1), batch.labels.repeat(len(every))).view(len(every), -1)
-        total = costs.sum(0)
-        return costs.mean(0).detach() + (total - total.detach())  # each network learns for itself
+        costs = self.cost(every.flatten(0, 1), batch.labels.repeat(len(every)))
+        return costs.view(len(every), -1).mean(0)
 
     def metrics(self) -> dict[str, Any]:
         """Return the metrics of the held-out sequences."""
