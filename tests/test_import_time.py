@@ -51,16 +51,19 @@ def test_the_package_imports_at_once() -> None:
     assert best(measure, 0.15) < 0.15
 
 
+def processor_seconds(*arguments: str) -> float:
+    """What an interpreter computes: waiting for the test beside this one does not count."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    python(*arguments)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 @pytest.mark.parametrize("command", ["--help", "train language --help", "train classifier --help", "sample --help"])
 def test_help_answers_at_once(command: str) -> None:
-    def measure() -> float:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        shown = python("-m", "unspool", *command.split())
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        # processor time: waiting for the test beside this one does not count
-        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        assert "Usage" in shown.stdout
-        return seconds
-
-    python("-m", "unspool", "--help")  # compiles what is not yet compiled
-    assert best(measure, 0.3) < 0.3
+    """In 0.3 s; on a machine that is slow just now, within thrice what the libraries alone take on it to be loaded."""
+    words = command.split()
+    assert "Usage" in python("-m", "unspool", *words).stdout  # and what is not yet compiled is compiled
+    libraries = best(lambda: processor_seconds("-c", "import cyclopts, rich.console"), 0.0)
+    bound = max(0.3, 3 * libraries)
+    assert best(lambda: processor_seconds("-m", "unspool", *words), bound) < bound

@@ -90,5 +90,11 @@ def _train(
     return run_training(session, interrupt, quiet=settings.quiet, report=tell)
 
 
-for _name, _entry in TASKS.items():
-    app.command(_command(_name, _entry), name=_name)
+def __getattr__(name: str) -> Callable[..., int]:
+    if name in TASKS:
+        return _command(name, TASKS[name])
+    raise AttributeError(name)
+
+
+for _name in TASKS:  # made when it is named, so that no task waits for the options of the others
+    app.command(f"{__name__}:{_name}", name=_name, help=TASKS[_name].summary)
