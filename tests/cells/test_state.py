@@ -65,6 +65,14 @@ def test_select_takes_rows(index: Any) -> None:
         assert torch.equal(taken, leaf[index])
 
 
+def test_join_puts_together_what_select_took_apart() -> None:
+    state = _tree()
+    joined = tree.join([tree.select(state, slice(row, row + 1)) for row in range(3)])
+    assert type(joined[0].inner) is LSTMState and joined[0].inner.mask is None
+    for leaf, whole in zip(tree.leaves(state), tree.leaves(joined), strict=True):
+        assert torch.equal(whole, leaf)
+
+
 def test_expand_puts_copies_side_by_side() -> None:
     state = _tree()
     for leaf, wide in zip(tree.leaves(state), tree.leaves(tree.expand(state, 4)), strict=True):

@@ -7,7 +7,7 @@ means
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
 import torch
@@ -54,6 +54,11 @@ def select(state: S, index: Tensor | slice | list[int]) -> S:
         return leaf[index]
 
     return _map(rows, state)
+
+
+def join(states: Sequence[S]) -> S:
+    """The rows of all states, in their order, as one batch; what `select` took apart."""
+    return _map(lambda *leaves: torch.cat(leaves), states[0], *states[1:])
 
 
 def expand(state: S, n: int) -> S:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from unspool.heads.base import Head
 from unspool.heads.categorical import Categorical
+from unspool.heads.ctc import CTC
 from unspool.heads.mixture import PenMixture
 from unspool.heads.negative_binomial import NegativeBinomial
 from unspool.heads.normal import Normal
@@ -21,11 +22,13 @@ DISTRIBUTIONS: dict[str, type[Univariate]] = {
 
 HEADS: dict[str, type[Head]] = {
     "categorical": Categorical,
+    "ctc": CTC,
     **DISTRIBUTIONS,
     "pen-mixture": PenMixture,
 }
 
 __all__ = [
+    "CTC",
     "DISTRIBUTIONS",
     "HEADS",
     "Categorical",
