@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-IMPORTED_AS = {"pillow": "PIL", "scikit-learn": "sklearn"}
+IMPORTED_AS = {"kaldi-native-fbank": "kaldi_native_fbank", "pillow": "PIL", "scikit-learn": "sklearn"}
 
 
 def names(requirements: list[str]) -> set[str]:
