@@ -14,9 +14,11 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
 from unspool.data.pen.made import made_inks
 from unspool.data.pen.plain import to_plain
+from unspool.data.sound.made import made_sounds
 
 WORDS = [
     "to",
@@ -296,6 +298,24 @@ def hands(samples: int, seed: int) -> Callable[[Path], None]:
     return write
 
 
+def speech(path: Path) -> None:
+    """Made syllables, a text beside each."""
+    path.mkdir()
+    for number, sound in enumerate(made_sounds(24, 4)):
+        soundfile.write(path / f"{number}.wav", sound.samples(8000), 8000)
+        (path / f"{number}.txt").write_text(str(sound.text), encoding="utf-8")
+
+
+def spoken(path: Path) -> None:
+    """One more recording."""
+    soundfile.write(path, made_sounds(1, 1, seed=1)[0].samples(16000), 16000)
+
+
+def said(path: Path) -> None:
+    """What is said, a line for each recording."""
+    path.write_text("".join(f"{sound.text}\n" for sound in made_sounds(120, 4, seed=2)), encoding="utf-8")
+
+
 def letter(path: Path) -> None:
     """Paragraphs in the characters of the hands."""
     said = " ".join(["the dog and the fox", "jump over the quick brown mind", "for the lazy hand"] * 2)
@@ -303,6 +323,9 @@ def letter(path: Path) -> None:
 
 
 EXAMPLES: dict[str, Callable[[Path], None]] = {
+    "speech": speech,
+    "new.wav": spoken,
+    "said.txt": said,
     "shakespeare.txt": text(0),
     "book.txt": text(4),
     "held-out.txt": text(5),

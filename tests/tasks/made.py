@@ -99,8 +99,9 @@ def model_bytes(kind: str, **options: Any) -> bytes:
     import tempfile
 
     from tests.tasks.pen.made import handwriting
+    from tests.tasks.transcribing.made import transcriber
 
-    kinds = {"language": language, "handwriting": handwriting}
+    kinds = {"language": language, "handwriting": handwriting, "transcriber": transcriber}
     task = kinds[kind](**options) if kind in kinds else classifier(waves() if kind == "waves" else None, **options)
     with tempfile.TemporaryDirectory() as folder:
         return write_model(task, Path(folder, "model.safetensors")).read_bytes()

@@ -18,14 +18,17 @@ import pytest
 import unspool
 from tests.tasks.made import model_bytes, waves
 from tests.tasks.pen.made import inks
+from tests.tasks.transcribing.made import signs
 from unspool.errors import UnspoolError
 from unspool.tasks.language.language import Language
 from unspool.tasks.pen.handwriting import Handwriting
+from unspool.tasks.transcribing.transcriber import Transcriber
 from unspool.tasks.whole.classifier import Classifier
 
 KINDS = (
     ("language", {}), ("language", {"unit": "byte"}), ("classifier", {"pooling": "attention"}), ("waves", {}),
     ("handwriting", {"longest": 20}), ("handwriting", {"longest": 20, "prediction": True}),
+    ("transcriber", {}),
 )  # fmt: skip
 VALUES: tuple[Any, ...] = (
     None, True, -1, 0, 1, 3, 2**31, 2**63, 10**30, 10**400, -(10**400), 0.5, -1.0, 1e308, float("nan"), float("inf"),
@@ -65,6 +68,8 @@ def use(task: Any) -> None:
         alphabet = task.reader.alphabet
         task.write(None if alphabet is None else alphabet.symbols[-1], points=2)
         task.evaluate(inks()[:3])
+    elif isinstance(task, Transcriber):
+        task.transcribe(signs(3))
     else:
         assert isinstance(task, Classifier)
         task.predict(["yab", ""] if task.text else waves(2)[0])
@@ -169,8 +174,8 @@ def test_the_files_are_models(tmp_path: Path) -> None:
         assert try_out(tmp_path / "model")
 
 
-def test_600_mutants(tmp_path: Path) -> None:
-    swarm(tmp_path, 600, 1)
+def test_400_mutants(tmp_path: Path) -> None:
+    swarm(tmp_path, 400, 1)
 
 
 @pytest.mark.slow

@@ -12,12 +12,14 @@ import pytest
 import unspool
 from tests.tasks.made import CLASSIFIER, LANGUAGE, classifier, rows, story
 from tests.tasks.pen.made import inks, pen
+from tests.tasks.transcribing.made import signs
 from unspool.errors import DataError
 from unspool.tasks.forecasting.options import ForecasterOptions
 from unspool.tasks.language.options import LanguageOptions
 from unspool.tasks.pen.options import HandwritingOptions
 from unspool.tasks.start import Run
 from unspool.tasks.tagging.options import TaggerOptions
+from unspool.tasks.transcribing.options import TranscriberOptions
 from unspool.tasks.whole.classifier_options import ClassifierOptions
 from unspool.training.options import NETWORK_OPTIONS, Budget, TrainingOptions
 
@@ -94,6 +96,16 @@ HANDWRITING_CASES: dict[str, Any] = {
     "adaptive_weight_noise": True,
     "prediction": True,
 }
+TRANSCRIBER_CASES: dict[str, Any] = {
+    **COMMON,
+    "unit": "word",
+    "rarest": 20,
+    "hold_out": "sequence 1*",
+    "causal": True,
+    "encoder": "conv",
+    "frame": 2,
+    "augment": "strong",
+}
 BESIDE: dict[str, tuple[dict[str, Any], Any]] = {
     "reset": ({"cell": "gru"}, "before"),
     "nonlinearity": ({"cell": "rnn"}, "relu"),
@@ -121,6 +133,9 @@ ELSEWHERE = {  # options that change no weight: the test that shows what they do
     "group": "test_groups_stay_whole",
     "flatten": "test_flatten",
     "encoder": "tests/nets/test_pooled.py",
+    "input": "tests/tasks/transcribing/test_transcriber.py",
+    "points_per_letter": "tests/tasks/transcribing/test_transcriber.py",
+    "bands": "tests/tasks/transcribing/test_transcriber.py",
     "calibrate": "tests/tasks/test_calibration.py",
 }
 
@@ -128,7 +143,7 @@ ELSEWHERE = {  # options that change no weight: the test that shows what they do
 def outcome(task: str, out: Path, **options: Any) -> Any:
     budget = Budget("steps", 6)
     data: Any = {"language": [unspool.Text(story(200))], "classifier": labelled(), "tagger": videos(),
-                 "handwriting": inks(24)}[task]  # fmt: skip
+                 "handwriting": inks(24), "transcriber": signs(24)}[task]  # fmt: skip
     small = {"language": LANGUAGE, "handwriting": pen(**{"longest": 20, **options})}.get(task, CLASSIFIER)
     session = unspool.begin(task, data, options={**small, **options}, budget=budget, out=str(out), baseline=False)
     for _ in session.events:
@@ -152,6 +167,7 @@ def videos() -> tuple[np.ndarray, np.ndarray]:
     ("classifier", ClassifierOptions, CLASSIFIER_CASES),
     ("tagger", TaggerOptions, TAGGER_CASES),
     ("handwriting", HandwritingOptions, HANDWRITING_CASES),
+    ("transcriber", TranscriberOptions, TRANSCRIBER_CASES),
 ])  # fmt: skip
 def test_every_option_does_something(
     task: str, kind: type[TrainingOptions], cases: dict[str, Any], tmp_path: Path
@@ -169,12 +185,13 @@ def test_every_option_does_something(
 
 
 def test_the_table_names_options_that_exist() -> None:
-    kinds = (LanguageOptions, ClassifierOptions, TaggerOptions, ForecasterOptions, HandwritingOptions)
+    kinds: tuple[type[TrainingOptions], ...] = (
+        LanguageOptions, ClassifierOptions, TaggerOptions, ForecasterOptions, HandwritingOptions, TranscriberOptions,
+    )  # fmt: skip
     known = {field.name for kind in kinds for field in fields(kind)}
-    assert (
-        known >= {*LANGUAGE_CASES, *CLASSIFIER_CASES, *TAGGER_CASES, *HANDWRITING_CASES, *BESIDE, *ELSEWHERE}
-        and known >= NETWORK_OPTIONS
-    )
+    cases = (LANGUAGE_CASES, CLASSIFIER_CASES, TAGGER_CASES, HANDWRITING_CASES, TRANSCRIBER_CASES)
+    assert known >= {*(name for table in cases for name in table), *BESIDE, *ELSEWHERE}
+    assert known >= NETWORK_OPTIONS
 
 
 def test_unknown(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from unspool.cli.search import SearchSettings
 from unspool.cli.settings import Flat, Machine
 from unspool.cli.streams import print_json, print_table, remark, restore_dash
 from unspool.errors import SpecError
@@ -30,6 +31,7 @@ def evaluate(
     json: bool = False,
     output: str | None = None,
     picture: str | None = None,
+    searching: Annotated[SearchSettings, Flat] = SearchSettings(),  # noqa: B008 (frozen)
     machine: Annotated[Machine, Flat] = Machine(),  # noqa: B008 (frozen)
 ) -> None:
     """Measure a trained model on data, and say which part of the data was used.
@@ -63,10 +65,11 @@ def evaluate(
     machine.apply()
     task = open_model(run, machine.device, unknown)
     _check_figures(task, output)
-    asked = {**_learning(task, run, dynamic, dynamic_rate), **_between(task, run, data, after=after, before=before)}
+    told = {**_learning(task, run, dynamic, dynamic_rate), **_between(task, run, data, after=after, before=before)}
+    asked = {**told, **searching.asked(task, run)}
     began = time.monotonic()
     judged = task if data else with_own_data(run, task)
-    metrics = _measured(judged, data, asked)
+    metrics = {**_measured(judged, data, asked), **told}
     seconds = time.monotonic() - began
     if output is not None:
         _draw(judged, run, metrics, picture, Path(output))
@@ -80,8 +83,8 @@ def evaluate(
 
 def _measured(task: Task, data: tuple[str, ...], asked: Mapping[str, Any]) -> dict[str, Any]:
     if data or task.name == "forecaster":  # which knows its held-out part, and measures all of it
-        return {**task.evaluate(restore_dash(data) if data else None, **asked), **asked}
-    return {**task.metrics(**asked), "split": task.describe()["split"], **asked}
+        return task.evaluate(restore_dash(data) if data else None, **asked)
+    return {**task.metrics(**asked), "split": task.describe()["split"]}
 
 
 def _check_picture(output: str | None, picture: str | None) -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from unspool.cli.search import SearchSettings
 from unspool.cli.settings import Flat, Machine
 from unspool.cli.stream import StreamSettings, stream_rows
 from unspool.cli.streams import print_json, remark, restore_dash
 from unspool.errors import SpecError
 
 if TYPE_CHECKING:
-    from unspool.tasks.whole.whole import Whole
     from unspool.training.protocol import Task
 
 
@@ -28,9 +29,10 @@ def predict(
     saliency: str | None = None,
     stream: bool = False,
     streaming: Annotated[StreamSettings, Flat] = StreamSettings(),  # noqa: B008 (frozen)
+    searching: Annotated[SearchSettings, Flat] = SearchSettings(),  # noqa: B008 (frozen)
     machine: Annotated[Machine, Flat] = Machine(),  # noqa: B008 (frozen)
 ) -> int:
-    """Print what a model says of each sequence: its class, the label of each step, a number, or what comes next.
+    """Print what a model says of each sequence: a class, a label for each step, a number, a text, or what comes next.
 
     Parameters
     ----------
@@ -54,10 +56,10 @@ def predict(
     from unspool.figure import check_format
 
     if stream:
-        if any(value is not None for value in (text, output, saliency)):
-            raise SpecError("--stream reads rows and prints answers; leave --text, --output and --saliency out")
+        if any(value is not None for value in (text, output, saliency)) or searching != SearchSettings():
+            raise SpecError("--stream answers as data comes; leave --text, --output, --saliency and --beam out")
         replace(machine, threads=1 if machine.threads is None else machine.threads).apply()  # few rows at a time
-        return stream_rows(open_model(run, machine.device, unknown), restore_dash(data), streaming, json)
+        return _stream(open_model(run, machine.device, unknown), restore_dash(data), streaming, json)
     if streaming != StreamSettings():
         raise SpecError("--key, --state, --max-streams and --format are for streams; add --stream")
     if (text is None) == (not data):
@@ -68,30 +70,50 @@ def predict(
     machine.apply()
     task = open_model(run, machine.device, unknown)
     given: Any = Text(text) if text is not None else restore_dash(data)
-    if saliency is not None:
-        given = _whole(task, run).unlabelled(given)  # read once: standard input comes once
-        remark(f"picture: {_whole(task, run).draw_saliency(given, Path(saliency))}")
-    if output is not None:
-        remark(f"picture: {task.draw_answers(given, Path(output))}")
-    if json and saliency is not None:
-        print_json({"run": run, "predictions": [found.plain() for found in _whole(task, run).saliency(given)]})
-    elif json or output is None:
-        _print(task, run, given, json=json)
+    if saliency is None:
+        _answer(task, run, given, searching.asked(task, run), output, json)
+    else:
+        _explain(task, run, given, saliency, output, json)
     return 0
 
 
-def _whole(task: Task, run: str) -> Whole:
-    from unspool.tasks.whole.whole import Whole
-
-    if not isinstance(task, Whole):
-        raise SpecError(f"--saliency needs a classifier or regressor, {run} is a {task.name} model; leave it out")
-    return task
-
-
-def _print(task: Task, run: str, data: Any, *, json: bool) -> None:
-    answers = task.answers(data)
+def _answer(task: Task, run: str, data: Any, asked: Mapping[str, Any], output: str | None, json: bool) -> None:
+    """Draw the answers, or print them, or both."""
+    if output is not None:
+        remark(f"picture: {task.draw_answers(data, Path(output), **asked)}")
+    if not json and output is not None:
+        return
+    answers = task.answers(data, **asked)
     if json:
         print_json({"run": run, "predictions": answers})
         return
     for answer in answers:
         print(task.told(answer))
+
+
+def _explain(task: Task, run: str, data: Any, saliency: str, output: str | None, json: bool) -> None:
+    """The same with a picture of what decided each answer."""
+    from unspool.tasks.whole.whole import Whole
+
+    if not isinstance(task, Whole):
+        raise SpecError(f"--saliency needs a classifier or regressor, {run} is a {task.name} model; leave it out")
+    given = task.unlabelled(data)  # read once: standard input comes once
+    remark(f"picture: {task.draw_saliency(given, Path(saliency))}")
+    if not json:
+        _answer(task, run, given, {}, output, json)
+        return
+    if output is not None:
+        remark(f"picture: {task.draw_answers(given, Path(output))}")
+    print_json({"run": run, "predictions": [found.plain() for found in task.saliency(given)]})
+
+
+def _stream(task: Task, data: Sequence[str], settings: StreamSettings, json: bool) -> int:
+    """Answer rows, or write down a sound."""
+    if task.name == "transcriber":
+        from unspool.cli.listen import listen
+        from unspool.tasks.transcribing.transcriber import Transcriber
+
+        assert isinstance(task, Transcriber)
+        if task.source.kind == "sound":
+            return listen(task, data, settings, json)
+    return stream_rows(task, data, settings, json)

@@ -51,7 +51,7 @@ def stream_rows(task: Task, data: Sequence[str], settings: StreamSettings, json:
         raise SpecError(f"--stream reads one file or standard input, got {len(data)} files; give one, or pipe them in")
     session = Session(task, settings, json)
     gc.freeze()  # a collector that walks over all that was imported would keep rows waiting
-    with _opened(data) as file, Interrupt("stopped at once; the states were not saved") as interrupt:
+    with opened(data) as file, Interrupt("stopped at once; the states were not saved") as interrupt:
         try:
             for lines in arriving(file, interrupt):
                 session.take(lines)
@@ -182,7 +182,8 @@ class Session:
         return f"streams saved in {self.file}: {len(self.streams)}"
 
 
-def _opened(data: Sequence[str]) -> AbstractContextManager[BinaryIO]:
+def opened(data: Sequence[str]) -> AbstractContextManager[BinaryIO]:
+    """The one file that is named, or standard input."""
     if data in ([], ["-"]):
         return contextlib.nullcontext(sys.stdin.buffer)
     try:

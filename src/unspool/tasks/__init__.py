@@ -62,6 +62,11 @@ TASKS: dict[str, Entry] = {
         "unspool.tasks.pen.options:HandwritingOptions",
         "unspool.tasks.pen.handwriting:Handwriting",
     ),
+    "transcriber": Entry(
+        "Learn to write down what strokes, sounds or series of numbers say.",
+        "unspool.tasks.transcribing.options:TranscriberOptions",
+        "unspool.tasks.transcribing.transcriber:Transcriber",
+    ),
 }
 
 

@@ -1,0 +1,3 @@
+"""Text for strokes, sounds and series of numbers."""
+
+from __future__ import annotations

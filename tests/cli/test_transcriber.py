@@ -1,0 +1,96 @@
+"""Transcribers through the command line: built-in sounds, files, a pipe, a language model, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+from tests.tasks.made import model_bytes
+from unspool.cli.main import run
+from unspool.data.sound.made import made_sounds
+
+SMALL = ["--hidden-size", "16", "--layers", "1", "--batch-size", "8", "--threads", "1", "--no-baseline"]
+Ran = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def ear(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A causal transcriber of built-in syllables that has hardly learned."""
+    folder = tmp_path_factory.mktemp("ear") / "run"
+    assert run(["train", "transcriber", "--causal", "--steps", "12", "--out", str(folder), *SMALL, "--quiet"]) == 0
+    return folder
+
+
+@pytest.fixture
+def ran(capsys: pytest.CaptureFixture[str]) -> Ran:
+    """What stands on standard output and on standard error."""
+
+    def check(*arguments: object, status: int = 0) -> tuple[str, str]:
+        capsys.readouterr()
+        came = run([str(argument) for argument in arguments])
+        found = capsys.readouterr()
+        assert came == status, found.err
+        return found.out, found.err
+
+    return check
+
+
+def answered(out: str) -> dict[str, Any]:
+    (answer,) = json.loads(out)["predictions"]
+    return answer  # type: ignore[no-any-return]
+
+
+def test_a_file_a_pipe_and_a_picture(ear: Path, ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound, file = made_sounds(3, 3)[2], tmp_path / "a.wav"
+    soundfile.write(file, sound.samples(8000), 8000)
+    answer = answered(ran("predict", ear, file, "--json")[0])
+    assert answer["sequence"] == str(file) and 0 < answer["confidence"] <= 1
+    assert [part["symbol"] for part in answer["symbols"]] == list(answer["text"])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(file.read_bytes())))
+    assert ran("predict", ear, "--stream")[0] == answer["text"] + "\n"
+    lines = ran("predict", ear, file, "--stream", "--json")[0].splitlines()
+    assert "".join(json.loads(line)["text"] for line in lines) == answer["text"]
+    ran("predict", ear, file, "--output", tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size > 5000
+
+
+def test_a_beam_and_a_language_model_beside_it(ear: Path, ran: Ran, tmp_path: Path) -> None:
+    (tmp_path / "lm.safetensors").write_bytes(model_bytes("language"))
+    plain, helped = (
+        json.loads(ran("evaluate", ear, "--json", *search)[0])
+        for search in ([], ["--beam", "4", "--language", tmp_path / "lm.safetensors", "--length-bonus", "3"])
+    )
+    assert {"character_error_rate", "word_error_rate", "exact_match", "split"} <= plain.keys()
+    assert plain["validation_loss"] == pytest.approx(helped["validation_loss"])
+    assert plain["character_error_rate"] != helped["character_error_rate"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "told"),
+    [
+        (["predict", "{ear}", "{here}/none.wav"], 1, "none.wav"),
+        (["predict", "{ear}", "{here}/not.wav"], 1, "not.wav"),
+        (["predict", "{ear}", "--text", "hello"], 2, "got --text"),
+        (["predict", "{ear}", "{here}/not.wav", "--stream", "--key", "device"], 2, "are for rows"),
+        (["predict", "{ear}", "{here}/not.wav", "--stream", "--beam", "4"], 2, "--stream answers"),
+        (["evaluate", "{ear}", "--length-bonus", "2"], 2, "belong to --language"),
+        (["evaluate", "{ear}", "--beam", "0"], 2, "--beam must be at least 1"),
+        (["evaluate", "{ear}", "--language", "{ear}"], 2, "transcriber"),
+        (["evaluate", "{here}/lm", "--beam", "2"], 2, "are for a transcriber"),
+        (["train", "transcriber", "{here}/not.wav", "{here}/not.wav"], 1, "none of these has"),
+        (["train", "transcriber", "--causal", "--encoder", "conv"], 2, "reads ahead"),
+        (["train", "transcriber", "--input", "numbers"], 2, "no series of numbers"),
+    ],
+)
+def test_what_is_refused(ear: Path, ran: Ran, tmp_path: Path, arguments: list[str], status: int, told: str) -> None:
+    (tmp_path / "not.wav").write_bytes(b"RIFF but no sound")
+    (tmp_path / "lm").write_bytes(model_bytes("language"))
+    out, error = ran(*(part.format(ear=ear, here=tmp_path) for part in arguments), status=status)
+    assert out == "" and told in error and error.count("unspool: ") == 1

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import unspool
+from tests.tasks.transcribing.made import LETTERS, SMALL, signs, transcriber
+from unspool.data.pen.made import made_inks
+from unspool.data.sound.made import made_sounds
+from unspool.errors import DataError, SpecError
+from unspool.tasks.transcribing.kinds import kind_of
+from unspool.tasks.transcribing.listening import Listener
+from unspool.tasks.transcribing.measures import error_rates
+from unspool.tasks.transcribing.search import Search
+from unspool.tasks.transcribing.transcriber import Transcriber
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Transcriber:
+    """A causal transcriber of signs that has learned them."""
+    out = tmp_path_factory.mktemp("signs") / "run"
+    learns = {**SMALL, "hidden_size": 24, "learning_rate": 0.03, "frame": 1, "encoder": "linear"}
+    unspool.train("transcriber", signs(200), steps=150, out=str(out), causal=True, **learns)
+    task = unspool.load(str(out))
+    assert isinstance(task, Transcriber)
+    return task
+
+
+def test_signs_are_read(reader: Transcriber) -> None:
+    series, texts = signs(40, seed=1)
+    found = reader.transcribe((series, texts))
+    assert error_rates(texts, [transcript.text for transcript in found])["character_error_rate"] < 0.05
+    measured = reader.evaluate((series, texts))
+    assert measured["character_error_rate"] < 0.05
+    assert measured["split"] == "the whole of the given data"
+    assert all(0.5 < transcript.confidence <= 1 for transcript in found[:5])
+
+
+def test_symbols_lie_where_they_are_said(reader: Transcriber) -> None:
+    pause, a, b = np.zeros((4, 3)), np.repeat(LETTERS[[0]], 3, 0), np.repeat(LETTERS[[1]], 3, 0)
+    series = np.concatenate([pause, b, pause, a])
+    (answer,) = reader.answers(([series.astype(np.float32)], None))
+    assert answer["text"] == "ba"
+    first, second = answer["symbols"]
+    assert 3 <= first["from"] <= first["to"] <= 9 < second["from"]
+
+
+def test_rows_say_one_by_one_what_the_whole_says(reader: Transcriber) -> None:
+    series, _ = signs(6, seed=2)
+    stepper = reader.stepper()
+    for whole, transcript in zip(series, reader.transcribe((series, None)), strict=True):
+        state, said = stepper.initial(1), ""
+        for row in whole:
+            (answer,), state = stepper.step(stepper.read([str(value) for value in row])[None], state)
+            said += answer["text"]
+        assert said == transcript.text
+
+
+def test_a_beam_is_at_least_as_likely_as_the_best_path(reader: Transcriber) -> None:
+    series, _ = signs(20, seed=3)
+    noisy = [one + np.random.default_rng(0).normal(0, 0.6, one.shape).astype(np.float32) for one in series]
+    best, beam = (reader.transcribe((noisy, None), Search(width)) for width in (1, 8))
+    assert all(wide.confidence >= narrow.confidence - 1e-9 for wide, narrow in zip(beam, best, strict=True))
+    assert any(wide.text != narrow.text for wide, narrow in zip(beam, best, strict=True))
+
+
+def test_the_picture(reader: Transcriber, tmp_path: Path) -> None:
+    series, texts = signs(3, seed=4)
+    assert reader.draw_answers((series, texts), tmp_path / "a.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "noun"),
+    [(made_inks(24, 4), "pen", "points"), (made_sounds(24, 4), "sound", "frames"), (signs(24), "numbers", "steps")],
+)
+@pytest.mark.parametrize("strength", ["none", "light", "strong"])
+def test_every_kind_of_input_and_augmentation(data: Any, kind: str, noun: str, strength: str) -> None:
+    assert kind_of(data) == kind
+    task = transcriber(data, augment=strength)
+    assert (task.source.kind, task.source.noun) == (kind, noun)
+    again = Transcriber.from_metadata(task.options, task.metadata())
+    again.model = task.model
+    batch = next(task.batches())
+    loss = task.loss(batch, None)
+    assert loss.sum.isfinite() and loss.items == int(batch.widths.sum())
+    whole = read_back(task), read_back(again)
+    assert whole[0] == whole[1]
+
+
+def read_back(task: Transcriber) -> list[str]:
+    """What it reads in its own kind of data, learned or not."""
+    data = {"pen": made_inks(4, 2), "sound": made_sounds(4, 2), "numbers": signs(4)}[task.source.kind]
+    return [transcript.text for transcript in task.transcribe(data)]
+
+
+def test_sound_in_blocks_says_what_the_whole_says() -> None:
+    task = transcriber(made_sounds(24, 4), causal=True)
+    torch.nn.init.normal_(task.model.output.weight, std=3.0)  # so that much is said
+    sound = made_sounds(30, 4)[29]
+    samples = sound.samples(sound.rate)
+    listener = Listener(task, sound.rate)
+    said = [answer for block in np.array_split(samples, 37) for answer in listener.accept(block)]
+    said += list(listener.finish())
+    assert "".join(answer["text"] for answer in said) == task.transcribe([sound])[0].text != ""
+    times = [answer["time"] for answer in said]
+    assert times == sorted(times) and times[-1] <= sound.seconds
+
+
+def test_how_finely_strokes_and_sounds_are_read() -> None:
+    fine, coarse = (transcriber(made_inks(24, 4), points_per_letter=points) for points in (20.0, 10.0))
+    assert fine.training is not None and coarse.training is not None
+    assert 1.7 < fine.training.lengths.sum() / coarse.training.lengths.sum() < 2.3
+    assert transcriber(made_sounds(24, 4), bands=12).source.channels == 12
+
+
+def test_held_out_by_name_and_by_speaker() -> None:
+    sounds = made_sounds(24, 4)
+    speaker = str(sounds[0].speaker)
+    task = transcriber(sounds, hold_out=speaker)
+    assert task.held is not None and len(task.held) == sum(sound.speaker == speaker for sound in sounds)
+    assert f"match {speaker}" in task.split
+    again = task.evaluate(sounds)
+    assert again["split"] == task.split and again["sequences"] == len(task.held)
+
+
+def test_texts_that_no_path_can_say_are_left_out() -> None:
+    series, texts = signs(40)
+    texts[0] = "abcabcabcabcabcabcabcabcabcabcabcabc"
+    task = transcriber((series, texts), validation="0.2", frame=2)
+    assert task.training is not None and task.held is not None
+    told = task.describe()["left_out"]
+    measured = task.metrics()
+    assert told.get("too short for its text", 0) + measured.get("without_loss", 0) == 1
+
+
+def test_rare_symbols_are_named() -> None:
+    series, texts = signs(40)
+    task = transcriber((series, ["x", *texts[1:]]), rarest=2)
+    assert task.targets.symbols == ("a", "b", "c")
+    known = task.describe()
+    assert known["left_out"] == {"rare symbol": 1} or known["not_learned"] == "x"
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "told"),
+    [
+        ({"causal": True, "encoder": "conv"}, SpecError, "--encoder conv reads ahead"),
+        ({"bands": 20}, SpecError, "--bands is for sound, got numbers"),
+        ({"hold_out": "nobody"}, DataError, "matches 0 of 60"),
+        ({"hold_out": "*", "validation": "0.2"}, SpecError, "--hold-out says what is held out"),
+        ({"input": "pen"}, DataError, "sample 1|pen data"),
+    ],
+)
+def test_what_is_refused(options: dict[str, Any], error: type[Exception], told: str) -> None:
+    with pytest.raises(error, match=told):
+        transcriber(**options)
+
+
+def test_strokes_cannot_be_streamed() -> None:
+    with pytest.raises(SpecError, match="strokes are read when their line is whole"):
+        transcriber(made_inks(24, 4), causal=True)
+
+
+def test_a_model_that_reads_both_ways_answers_no_stream() -> None:
+    with pytest.raises(SpecError, match="train it with --causal"):
+        transcriber().stepper()
