@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.pen.made import line, same, samples
+from unspool.data.pen.hands import Hand, Measuring
 from unspool.data.pen.measures import baseline, size, slant, slope
-from unspool.data.pen.normalise import Hand, Normaliser, measure_hands
+from unspool.data.pen.normalise import Normaliser
 from unspool.data.pen.offsets import offsets
 from unspool.data.pen.strokes import Inks, Strokes
 from unspool.errors import SpecError
@@ -57,7 +58,7 @@ def test_the_placement_leads_back(sample):
 def test_a_writer_is_measured_over_all_samples():
     """A writer's small line stays smaller than the others, one without a writer does not."""
     small = line(20, 9, writer="w0").transformed([[0.5, 0, 0], [0, 0.5, 0]])
-    hands = measure_hands([*LINES, small], PLAIN)
+    hands = Measuring().hands([*LINES, small])
     assert set(hands) == {"w0", "w1"}
     assert hands["w0"].size == pytest.approx(1, abs=0.01)
     *_, found = PLAIN.apply([*LINES, small])

@@ -26,24 +26,32 @@ def cleaned(sample: Strokes) -> Strokes:
     - d_t > max(4 h, 10 m) is a jump: no pen moves so fast on paper. The stroke ends before it.
     - p_t = p_{t-1} within a stroke says nothing. It is removed.
     """
+    steps = _steps(sample)
+    moved = steps[steps > 0]
+    unusual = UNUSUAL * float(np.median(moved)) if len(moved) else 0.0
+    if (steps > unusual).any():
+        sample = _mended(sample, steps, unusual)
+    repeated = np.zeros(len(sample), dtype=np.bool_)
+    repeated[1:] = ~sample.last[:-1] & (sample.points[1:] == sample.points[:-1]).all(axis=1)
+    return sample.select(~repeated) if repeated.any() else sample
+
+
+def _mended(sample: Strokes, steps: NDArray[np.float64], unusual: float) -> Strokes:
+    """Without spikes, and cut at jumps."""
     low, high = np.percentile(sample.points[:, 1], (25, 75))
     height = float(high - low)
-    steps = _steps(sample)
-    usual = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
-    spikes = _spikes(sample, steps, max(SPIKE * height, UNUSUAL * usual))
+    spikes = _spikes(sample, steps, max(SPIKE * height, unusual))
     if spikes.any():
         sample = sample.select(~spikes)
         steps = _steps(sample)
-    jumps = np.append(steps[1:] > max(JUMP * height, UNUSUAL * usual), False)
-    sample = replace(sample, last=sample.last | jumps)
-    inside = np.append(False, ~sample.last[:-1])  # [N]: not the first of a stroke
-    repeated = inside & (np.diff(sample.points, axis=0, prepend=np.nan) == 0).all(axis=1)
-    return sample.select(~repeated) if repeated.any() else sample
+    jumps = np.append(steps[1:] > max(JUMP * height, unusual), False)
+    return replace(sample, last=sample.last | jumps) if jumps.any() else sample
 
 
 def _steps(sample: Strokes) -> NDArray[np.float64]:
     """d_t [N], 0 at the first point of a stroke."""
-    steps: NDArray[np.float64] = np.hypot(*np.diff(sample.points, axis=0, prepend=sample.points[:1]).T)
+    steps = np.zeros(len(sample))
+    steps[1:] = np.hypot(*(sample.points[1:] - sample.points[:-1]).T)
     steps[sample.starts] = 0
     return steps
 

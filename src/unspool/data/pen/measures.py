@@ -48,10 +48,7 @@ def size(sample: Strokes) -> float:
     tall ones in most scripts, so that it lies near the x-height. It grows with the scale, and does not change with
     place or slant.
     """
-    heights = down_runs(sample).heights
-    if not len(heights):
-        return 0.0
-    return float(np.median(heights[heights >= WOBBLE * weighted_median(heights, heights)]))
+    return _letters(down_runs(sample))
 
 
 def slant(sample: Strokes) -> tuple[float, float]:
@@ -75,9 +72,10 @@ def slope(sample: Strokes) -> float:
     least a quarter of the width apart: Theil and Sen's regression, which descenders do not pull down as long as they
     are fewer than three in ten. Sen 1968, "Estimates of the regression coefficient based on Kendall's tau".
     """
-    feet = _feet(sample)
+    runs = down_runs(sample)
+    feet = _feet(runs)
     width = float(np.ptp(sample.points[:, 0]))
-    if len(feet) < FEET or width < WIDE * size(sample):
+    if len(feet) < FEET or width < WIDE * _letters(runs):
         return 0.0
     feet = feet[:: math.ceil(len(feet) / PAIRS)]
     dx, dy = (feet[None, :, axis] - feet[:, None, axis] for axis in (0, 1))
@@ -92,7 +90,7 @@ def baseline(sample: Strokes) -> float:
     Least median of squares, which neither descenders nor high connections move as long as they are fewer than half:
     Rousseeuw 1984. Without feet, the lowest point.
     """
-    heights = np.sort(_feet(sample)[:, 1])
+    heights = np.sort(_feet(down_runs(sample))[:, 1])
     if not len(heights):
         return float(sample.points[:, 1].min())
     half = len(heights) // 2
@@ -108,8 +106,14 @@ def weighted_median(values: NDArray[np.float64], weights: NDArray[np.float64]) -
     return float(values[order[np.searchsorted(heaped, heaped[-1] / 2)]])
 
 
-def _feet(sample: Strokes) -> Points:
-    runs = down_runs(sample)
+def _letters(runs: Runs) -> float:
+    heights = runs.heights
+    if not len(heights):
+        return 0.0
+    return float(np.median(heights[heights >= WOBBLE * weighted_median(heights, heights)]))
+
+
+def _feet(runs: Runs) -> Points:
     if not len(runs.heights):
         return runs.feet
     return runs.feet[runs.heights >= FOOT * weighted_median(runs.heights, runs.heights)]

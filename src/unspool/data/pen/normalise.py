@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import repeat
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unspool.data.pen.cleaning import cleaned
-from unspool.data.pen.measures import baseline, size, slant, slope, weighted_median
+from unspool.data.pen.hands import Hand, Measured, Measuring, by_writer, hand_of, turn
+from unspool.data.pen.measures import baseline
 from unspool.data.pen.offsets import from_offsets, offsets
 from unspool.data.pen.resampling import by_length, by_time
 from unspool.data.pen.strokes import Strokes
@@ -21,13 +23,6 @@ RESAMPLING: Final = ("length", "time", "none")
 STEP: Final = 0.17  # sizes; a Latin letter has about 4.2 sizes of ink, so about 25 points
 TYPICAL: Final = 2000  # samples, evenly spread, that tell how much ink a letter has
 DENSEST: Final = 5.0  # the least and the most that a step may be of that, whatever the texts say
-
-
-class Hand(NamedTuple):
-    """What is measured of one writer: the letters' height and the shear that makes them upright."""
-
-    size: float
-    slant: float
 
 
 class Normalised(NamedTuple):
@@ -71,14 +66,21 @@ class Normaliser:
             if not (value > 0 and math.isfinite(value)):
                 raise SpecError(f"the {name} must be a positive number, got {value}; choose another")
 
-    def fitted(self, inks: Sequence[Strokes], points_per_letter: float = 25.0) -> Normaliser:
-        """With `step`, and then `mean` and `std`, of training samples.
+    def paced(self, inks: Sequence[Strokes], points_per_letter: float = 25.0) -> Normaliser:
+        """With the `step` of training samples, where it resamples by length.
 
-        By length, step = the median over samples with a text of (length of ink / characters that are not blank) in
-        sizes, divided by the points that a letter shall have; a script with more ink a character has longer steps.
+        step = the median over samples with a text of (length of ink / characters that are not blank) in sizes,
+        divided by the points that a letter shall have; a script with more ink a character has longer steps.
         """
-        hands = measure_hands(inks, self)
-        fitted = self if self.resample != "length" else replace(self, step=_step(inks, hands, self, points_per_letter))
+        return self._paced(inks, self._measuring.hands(inks), points_per_letter)
+
+    def _paced(self, inks: Sequence[Strokes], hands: Mapping[str, Hand], points_per_letter: float) -> Normaliser:
+        return self if self.resample != "length" else replace(self, step=_step(inks, hands, self, points_per_letter))
+
+    def fitted(self, inks: Sequence[Strokes], points_per_letter: float = 25.0) -> Normaliser:
+        """`paced`, and then with the `mean` and `std` of training samples."""
+        hands = self._measuring.hands(inks)
+        fitted = self._paced(inks, hands, points_per_letter)
         count, total, squares = 0, np.zeros(2), np.zeros(2)
         for sample in fitted.apply(inks, hands):
             steps = offsets(sample.strokes)[:, :2].astype(np.float64)
@@ -92,13 +94,19 @@ class Normaliser:
 
     def apply(self, inks: Iterable[Strokes], hands: Mapping[str, Hand] | None = None) -> Iterator[Normalised]:
         """One sample after the other; `hands` are those of known writers (None = measured on these samples)."""
+        measuring = self._measuring
+        known: Iterable[Measured | None] = repeat(None)
         if hands is None:
             inks = inks if isinstance(inks, Sequence) else list(inks)
-            hands = measure_hands(inks, self)
-        for sample in inks:
+            samples = [(sample.writer, measuring.sample(cleaned(sample))) for sample in inks]
+            known, hands = [measured for _, measured in samples], by_writer(samples)
+        for sample, measured in zip(inks, known, strict=False):
             clean = cleaned(sample)
             hand = hands.get(sample.writer) if sample.writer is not None else None
-            yield self._one(clean, hand or _hand([_measured(clean, self)]))
+            if hand is None:
+                measured = measured or measuring.sample(clean)
+                hand = hand_of([measured])
+            yield self._one(clean, hand, measuring.slope(clean) if measured is None else measured.slope)
 
     def encode(self, sample: Strokes) -> NDArray[np.float32]:
         """A normalised sample as rows ((dx - mean) / std, e), float32 [T, 3]."""
@@ -122,8 +130,12 @@ class Normaliser:
         pairs = {name: (float(stored[name][0]), float(stored[name][1])) for name in ("mean", "std")}
         return cls(**{field.name: stored[field.name] for field in fields(cls)} | pairs)
 
-    def _one(self, clean: Strokes, hand: Hand) -> Normalised:
-        linear = np.array([[1.0, -hand.slant], [0.0, 1.0]]) @ _turn(slope(clean) if self.level else 0.0) / hand.size
+    @property
+    def _measuring(self) -> Measuring:
+        return Measuring(self.upright, self.level)
+
+    def _one(self, clean: Strokes, hand: Hand, rise: float) -> Normalised:
+        linear = np.array([[1.0, -hand.slant], [0.0, 1.0]]) @ turn(rise) / hand.size
         upright = clean.transformed(np.column_stack([linear, np.zeros(2)]))
         origin = np.array([upright.points[0, 0], baseline(upright)])
         if self.resample == "time":  # before the shift, which time does not see
@@ -133,38 +145,6 @@ class Normaliser:
         back = np.linalg.inv(linear)
         moved = upright.transformed([[1.0, 0.0, -origin[0]], [0.0, 1.0, -origin[1]]])
         return Normalised(moved, np.column_stack([back, back @ origin]))
-
-
-def measure_hands(inks: Iterable[Strokes], normaliser: Normaliser) -> dict[str, Hand]:
-    """Size and slant of every writer: the medians over the samples, weighted by the height of their ink."""
-    found: dict[str, list[tuple[float, float, float]]] = {}
-    for sample in inks:
-        if sample.writer is not None:
-            found.setdefault(sample.writer, []).append(_measured(cleaned(sample), normaliser))
-    return {writer: _hand(measured) for writer, measured in found.items()}
-
-
-def _measured(clean: Strokes, normaliser: Normaliser) -> tuple[float, float, float]:
-    """Size, slant, and the weight of both; a sample without a down stroke has its larger side for a size."""
-    turned = clean
-    if normaliser.level:
-        turned = clean.transformed(np.column_stack([_turn(slope(clean)), np.zeros(2)]))
-    shear, weight = slant(turned) if normaliser.upright else (0.0, slant(turned)[1])
-    if weight == 0:
-        return float(np.ptp(clean.points, axis=0).max()), 0.0, 0.0
-    return size(turned), shear, weight
-
-
-def _hand(measured: list[tuple[float, float, float]]) -> Hand:
-    sizes, slants, weights = np.array(measured).T
-    if not weights.any():  # dots and dashes alone
-        return Hand(float(sizes.max()) or 1.0, 0.0)
-    return Hand(weighted_median(sizes, weights), weighted_median(slants, weights))
-
-
-def _turn(rise: float) -> NDArray[np.float64]:
-    """R(-atan b): what makes a line of slope b level."""
-    return np.array([[1.0, rise], [-rise, 1.0]]) / math.hypot(1.0, rise)
 
 
 def _step(

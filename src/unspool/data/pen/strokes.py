@@ -66,7 +66,7 @@ class Strokes:
                 raise DataError(
                     f"{name} must be finite numbers, but point {place + 1} has {values[place]}; remove that point"
                 )
-        if self.times is not None and (np.diff(self.times) < 0).any():
+        if self.times is not None and (self.times[1:] < self.times[:-1]).any():
             place = int(np.flatnonzero(np.diff(self.times) < 0)[0])
             raise DataError(
                 f"times must never fall, but point {place + 2} comes before point {place + 1} "

@@ -129,8 +129,7 @@ def divided(data: Any, validation: str, seed: int) -> Division:
 def fitted(training: Inks, points_per_letter: float, rarest: int, *, text: bool) -> Reader:
     """The reader for training samples; its mean and deviation are 0 and 1 until `encoded_parts` finds them."""
     some = training.select(np.unique(np.linspace(0, len(training) - 1, TYPICAL).astype(np.int64)))
-    normaliser = replace(Normaliser().fitted(some, points_per_letter), mean=(0.0, 0.0), std=(1.0, 1.0))
-    return Reader(normaliser, _alphabet(training, rarest) if text else None)
+    return Reader(Normaliser().paced(some, points_per_letter), _alphabet(training, rarest) if text else None)
 
 
 def encoded_parts(division: Division, reader: Reader, *, standardise: bool) -> Prepared:
