@@ -26,6 +26,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"momentum": 0.9}, "--momentum belongs to --optimizer sgd, got --optimizer adamw; add it, or leave this out"),
     ({"decay": 0.9}, "--decay belongs to --schedule step, got --schedule cosine"),
     ({"hold": 0.0}, "--hold belongs to --schedule step"),
+    ({"peephole": True, "cell": "gru"}, "--peephole belongs to --cell lstm, got --cell gru"),
     ({"corpus": "python"}, "--corpus python is built-in text in place of DATA, got both"),
 ]
 
@@ -53,7 +54,7 @@ def test_an_option_that_would_do_nothing(
     [
         {"min_count": 2, "momentum": 0.0, "decay": 0.5, "hold": 4.0, "corpus": "docs"},
         {"unit": "word", "vocabulary_size": 300, "min_count": 1},
-        {"optimizer": "sgd", "momentum": 0.9, "schedule": "step", "decay": 0.9, "hold": 0.0},
+        {"optimizer": "sgd", "momentum": 0.9, "schedule": "step", "decay": 0.9, "hold": 0.0, "peephole": True},
     ],
 )
 def test_an_option_beside_what_it_belongs_to(options: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ BELONGS: dict[str, tuple[str, tuple[str, ...]]] = {
     "momentum": ("optimizer", ("sgd",)),
     "decay": ("schedule", ("step",)),
     "hold": ("schedule", ("step",)),
+    "peephole": ("cell", ("lstm",)),
 }
 
 # options of the tasks that read whole sequences, by the kind of data that they mean something for
@@ -48,9 +49,8 @@ def check_dependent(options: TrainingOptions) -> None:
     defaults = {field.name: field.default for field in fields(options)}
     for name, (other, values) in BELONGS.items():
         given = name in defaults and getattr(options, name) != defaults[name]
-        if given and getattr(options, other) not in values:
+        came = getattr(options, other) if given else None  # None: chosen later
+        if came is not None and came not in values:
+            flag = ("no-" if getattr(options, name) is False else "") + name.replace("_", "-")
             wanted = " or ".join(f"--{other} {value}" for value in values)
-            raise SpecError(
-                f"--{name.replace('_', '-')} belongs to {wanted}, got --{other} {getattr(options, other)}; "
-                "add it, or leave this out"
-            )
+            raise SpecError(f"--{flag} belongs to {wanted}, got --{other} {came}; add it, or leave this out")

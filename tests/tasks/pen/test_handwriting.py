@@ -264,6 +264,7 @@ def test_data_that_cannot_be_used(data: Any, options: dict[str, Any], told: str)
         ({"longest": 1}, "--longest must be"),
         ({"rarest": 0}, "--rarest must be"),
         ({"momentum": 0.9}, "--momentum belongs to --optimizer sgd"),
+        ({"cell": "rnn", "peephole": False}, "--no-peephole belongs to --cell lstm, got --cell rnn"),
         ({"cell": "gru", "clip_inputs": 10.0}, "derivatives of inputs are bounded in a plain LSTM only"),
     ],
 )
