@@ -335,6 +335,7 @@ def test_it_runs_only_as_far_as_it_is_read() -> None:
     assert len(calls) == 2 + 2
 
 
+@pytest.mark.no_cover
 def test_memory_stays_constant_over_a_hundred_thousand_steps() -> None:
     scores, recent = torch.zeros(1, 3), deque[weakref.ref[Tensor]](maxlen=300)
 

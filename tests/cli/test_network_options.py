@@ -47,8 +47,8 @@ def test_train_resume_evaluate_sample(
 ) -> None:
     before = torch.random.get_rng_state()
     command = ["train", "language", "story.txt", *flags(SMALL), *chosen, "--no-baseline", "--quiet"]
-    assert run([*command, "--steps", "20", "--out", "run"]) == 0
-    assert run(["resume", "run", "--steps", "24", "--quiet"]) == 0
+    assert run([*command, "--steps", "6", "--out", "run"]) == 0
+    assert run(["resume", "run", "--steps", "8", "--quiet"]) == 0
     assert torch.equal(torch.random.get_rng_state(), before)
     capsys.readouterr()
     assert run(["evaluate", "run"]) == 0

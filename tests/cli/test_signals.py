@@ -150,6 +150,7 @@ def test_a_second_signal_ends_at_once(
     session.close()
 
 
+@pytest.mark.usefixtures("rendered")
 def test_a_signal_while_pictures_are_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -13,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.docs.examples import EXAMPLES, write_examples
+from tests.docs.runner import run_page
 from unspool.cli.main import VERBS, run
 from unspool.tasks import TASKS
 
 ROOT = Path(__file__).parents[2]
-RUNNER = Path(__file__).with_name("runner.py")
 EXEMPT = {"benchmarks.md"}  # its tables take hours
 PAGES = [
     page
@@ -115,17 +114,8 @@ def test_a_page_runs(page: Path, tmp_path: Path, environment: dict[str, str]) ->
     folder = tmp_path / "reader"
     folder.mkdir()
     write_examples(folder)
-    ran = subprocess.run(
-        [sys.executable, str(RUNNER)],
-        input=json.dumps(to_run),
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr[-4000:] + "\nstandard output:\n" + ran.stdout[-1000:]
+    failure = run_page(to_run, folder, environment, seconds=110)
+    assert not failure, failure
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -236,6 +226,9 @@ unspool.train("language", minutes=3, hidden_size=8)
         ("```sh\nfalse | true\n```", "page.md:2: exit status 1"),
         ("```python\na = 1\n```\n```python\nassert a == 1\n```", None),
         ("```python\nassert False\n```", "AssertionError"),
+        ("```sh\nunspool --version > version.txt\ntest -s version.txt\n```", None),
+        ("```sh\ncat shakespeare.txt | unspool info - > told.txt\n```", "page.md:2: exit status 1"),
+        ("```sh\nfalse | unspool --version\n```", "page.md:2: exit status 1"),
     ],
 )
 def test_a_wrong_page_is_red(page: str, complaint: str | None, tmp_path: Path, environment: dict[str, str]) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import os
-import subprocess
-import sys
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -19,12 +17,15 @@ from unspool.decode import pick, probabilities
 from unspool.draws import Draws
 from unspool.engine import kernels
 from unspool.engine.generator import WEIGHTS, Chosen, Generator, native_generator
-from unspool.engine.library import library
+from unspool.engine.library import ISAS, isa, library
 from unspool.errors import DataError, ShapeError, SpecError
 from unspool.nets.sequence import SequenceNet
 from unspool.sampling import Sampling
 
-pytestmark = pytest.mark.skipif(library() is None, reason="the native engine was not built")
+pytestmark = [
+    pytest.mark.skipif(library() is None, reason="the native engine was not built"),
+    pytest.mark.no_cover,  # counting lines doubles the time, and the tests of the command line run these too
+]
 
 CELLS: dict[str, dict[str, Any]] = {
     "rnn": {"cell": "rnn"},
@@ -47,6 +48,18 @@ SAMPLINGS = [
 BOUNDS = {"f32": 2e-6, "bf16": 2e-2, "int8": 2e-2}
 
 each_cell = pytest.mark.parametrize("kind", CELLS)
+each_isa = pytest.mark.parametrize("instructions", ISAS, indirect=True)
+
+
+@pytest.fixture
+def instructions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A test with these instructions, skipped where the processor has none of them."""
+    monkeypatch.setenv("UNSPOOL_KERNELS", request.param)
+    try:
+        assert isa() == request.param
+    except SpecError as error:
+        pytest.skip(str(error))
+    return str(request.param)
 
 
 def network(kind: str, hidden: int, layers: int = 2, symbols: int = 19, seed: int = 0, **options: Any) -> SequenceNet:
@@ -73,24 +86,47 @@ def step_of(net: SequenceNet) -> Any:
     return step
 
 
-def largest_error(net: SequenceNet, weights: str, rows: int, terms: bool = False) -> float:
-    """Over the largest score, of a dozen steps on the same symbols, against the loop in float64.
+class Exact(NamedTuple):
+    """Scores of the loop in float64 after one symbol more, and the largest of what errors are measured by."""
 
-    With `terms` over the largest sum of the sizes of a score's terms: few scores may all be near 0 by chance.
+    ids: Tensor
+    scores: Tensor
+    largest: Tensor
+
+
+def exact(net: SequenceNet, rows: int, terms: bool = False) -> list[Exact]:
+    """A dozen steps; errors are measured by the largest score.
+
+    With `terms` by the largest sum of the sizes of a score's terms: few scores may all be near 0 by chance.
     """
-    generator, exact = Generator(plan(net), weights), _double(net)
-    state, exact_state = net.init_state(rows), exact.init_state(rows)
-    worst = 0.0
+    double = _double(net)
+    state, weight, bias = double.init_state(rows), double.output.weight, double.output.bias
+    found = []
     with torch.no_grad():
         for ids in torch.randint(net.vocabulary_size, (12, rows), generator=torch.Generator().manual_seed(1)):
-            scores, state = generator.step(ids, state)
-            output, exact_state = exact.stack.step(exact.stack.project(exact.embed(ids)), exact_state)
-            expected = exact.output(output.h)
-            sizes = (
-                output.h.abs() @ exact.output.weight.abs().t() + exact.output.bias.abs() if terms else expected.abs()
-            )
-            worst = max(worst, float((scores - expected).abs().max() / sizes.max()))
-    return worst if not torch.isnan(scores).any() else float("nan")
+            output, state = double.stack.step(double.stack.project(double.embed(ids)), state)
+            scores = double.output(output.h)
+            sizes = output.h.abs() @ weight.abs().t() + bias.abs() if terms else scores.abs()
+            found.append(Exact(ids, scores, sizes.max()))
+    return found
+
+
+def largest_error(net: SequenceNet, weights: str, rows: int, expected: list[Exact]) -> float:
+    generator, state, worst = Generator(plan(net), weights), net.init_state(rows), 0.0
+    with torch.no_grad():
+        for ids, scores, largest in expected:
+            found, state = generator.step(ids, state)
+            worst = max(worst, float((found - scores).abs().max() / largest))
+    return worst if not torch.isnan(found).any() else float("nan")
+
+
+@cache
+def examined(
+    kind: str, hidden: int, layers: int, rows: int, skip: bool, embedding_size: int
+) -> tuple[SequenceNet, list[Exact]]:
+    """A network and what it should give, the same for all weights and instructions."""
+    net = network(kind, hidden, layers, skip=skip, embedding_size=embedding_size)
+    return net, exact(net, rows)
 
 
 def _double(net: SequenceNet) -> SequenceNet:
@@ -114,13 +150,14 @@ def check_choices(
         scores, state = step_of(net)(ids, state)
 
 
+@each_isa
 @each_cell
 @pytest.mark.parametrize("weights", WEIGHTS)
 @pytest.mark.parametrize(("skip", "embedding_size"), [(False, 0), (True, 0), (False, 7), (True, 7)])
-def test_a_step_is_the_loops(kind: str, weights: str, skip: bool, embedding_size: int) -> None:
+def test_a_step_is_the_loops(kind: str, weights: str, skip: bool, embedding_size: int, instructions: str) -> None:
     for hidden, layers, rows in ((1, 1, 1), (5, 3, 9), (33, 2, 4), (100, 2, 1), (64, 1, 7)):
-        net = network(kind, hidden, layers, skip=skip, embedding_size=embedding_size)
-        assert largest_error(net, weights, rows) <= BOUNDS[weights]
+        net, expected = examined(kind, hidden, layers, rows, skip, embedding_size)
+        assert largest_error(net, weights, rows, expected) <= BOUNDS[weights]
 
 
 @settings(max_examples=30, deadline=None)
@@ -132,8 +169,9 @@ def test_steps_of_any_size(
     kind: str, hidden: int, layers: int, rows: int, symbols: int, skip: bool, embedding_size: int
 ) -> None:
     net = network(kind, hidden, layers, symbols, skip=skip, embedding_size=embedding_size)
+    expected = exact(net, rows, terms=True)
     for weights in WEIGHTS:
-        assert largest_error(net, weights, rows, terms=True) <= BOUNDS[weights]
+        assert largest_error(net, weights, rows, expected) <= BOUNDS[weights]
 
 
 @each_cell
@@ -148,9 +186,10 @@ def test_the_same_symbols_are_chosen(kind: str, skip: bool) -> None:
             check_choices(net, scores, sampling, samples, found)
 
 
+@each_isa
 @each_cell
 @pytest.mark.parametrize("weights", WEIGHTS)
-def test_a_row_depends_on_itself_alone(kind: str, weights: str) -> None:
+def test_a_row_depends_on_itself_alone(kind: str, weights: str, instructions: str) -> None:
     """Bit by bit, whatever is computed beside it, on however many threads."""
     net = network(kind, 70, symbols=130, skip=True)
     generator = Generator(plan(net), weights)
@@ -187,7 +226,8 @@ def test_pieces_of_a_stream_are_one_stream(kind: str) -> None:
         scores, state = generator.step(torch.tensor(step.ids), state)
 
 
-def test_a_state_is_the_loops() -> None:
+@each_isa
+def test_a_state_is_the_loops(instructions: str) -> None:
     for kind in CELLS:
         net = network(kind, 9, skip=True)
         with torch.no_grad():
@@ -241,19 +281,3 @@ def test_what_is_refused() -> None:
     assert next(steps).ids
     with pytest.raises(DataError, match="finite"):
         next(steps)
-
-
-@pytest.mark.parametrize("isa", ["avx512", "avx2", "base"])
-def test_every_instruction_set(isa: str) -> None:
-    """The tests above again, in a process of its own."""
-    if os.environ.get("UNSPOOL_KERNELS") in ("avx512", "avx2", "base"):
-        pytest.skip("this is one of them")
-    order = ["avx512", "avx2", "base"]
-    native = library()
-    assert native is not None
-    if order.index(isa) < order.index(native.unspool_best_isa().decode()):
-        pytest.skip(f"this processor has no {isa}")
-    chosen = "loops or itself_alone"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-k", chosen, __file__]
-    done = subprocess.run(command, env={**os.environ, "UNSPOOL_KERNELS": isa}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from hypothesis import given, settings, strategies
 
@@ -18,6 +19,8 @@ from tests.laws.cases import (
     require_grad,
 )
 from unspool.engine import run, unroll
+
+pytestmark = pytest.mark.no_cover  # the tests of cells and engine run these lines too; counting them doubles the time
 
 
 @each(STEPPABLE)

@@ -162,6 +162,7 @@ def videos() -> tuple[np.ndarray, np.ndarray]:
     return pictures, np.where(pictures[..., 0, 0] > 1, "bright", "dark")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("task", "kind", "cases"), [
     ("language", LanguageOptions, LANGUAGE_CASES),
     ("classifier", ClassifierOptions, CLASSIFIER_CASES),

@@ -43,6 +43,7 @@ def test_a_path_a_list_or_a_text_are_the_same_data() -> None:
     assert sorted(path.name for path in Path("runs").iterdir()) == [f"language-{n}" for n in range(1, 5)]
 
 
+@pytest.mark.usefixtures("rendered")
 def test_the_run_knows_its_model() -> None:
     events: list[Any] = []
     run = train(out="run", on_event=events.append)
@@ -53,6 +54,7 @@ def test_the_run_knows_its_model() -> None:
     assert sum(isinstance(event, Progress) for event in events) == 5
     files = {"model.safetensors", "last.safetensors", "log.jsonl", "curve.png", "samples.html"}
     assert contents(run.path).keys() == files
+    assert Path("run/curve.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
 def test_data_in_memory() -> None:

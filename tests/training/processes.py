@@ -6,9 +6,10 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 PRELOADED = [
@@ -47,9 +48,14 @@ def start(
     arguments: Sequence[str], errors: Path, save_seconds: float = 30.0, environment: Mapping[str, str] | None = None
 ) -> ForkServerProcess:
     """Start a command."""
+    return fork_of_server(command, (list(arguments), str(errors), save_seconds, environment or {}))
+
+
+def fork_of_server(target: Callable[..., None], arguments: tuple[Any, ...]) -> ForkServerProcess:
+    """Start a function in a fork of a process that has loaded all of PRELOADED, once for all."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
-    process = context.Process(target=command, args=(list(arguments), str(errors), save_seconds, environment or {}))
+    process = context.Process(target=target, args=arguments)
     path = os.pathsep.join(filter(None, sys.path))  # the server finds what to load beforehand by this
     with mock.patch.dict(os.environ, PYTHONPATH=path, OMP_NUM_THREADS="1"):
         process.start()

@@ -28,6 +28,8 @@ def trained(data: Any, tmp_path: Path, steps: int = 60, **options: Any) -> tuple
     return run.model, run.metrics
 
 
+@pytest.mark.usefixtures("rendered")
+@pytest.mark.no_cover
 def test_what_is_known_ahead_is_learned(tmp_path: Path) -> None:
     """The hint says two thirds of what no past can say."""
     data = hourly(400)

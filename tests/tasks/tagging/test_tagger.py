@@ -54,6 +54,7 @@ def tagger(data: Any = None, **options: Any) -> Tagger:
     return task
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_parity_that_no_step_tells_alone(kind: str, tmp_path: Path) -> None:
     run = unspool.train("tagger", made(kind, 160), steps=250, out=str(tmp_path / "run"), causal=True, **LEARNS)
@@ -63,6 +64,7 @@ def test_a_parity_that_no_step_tells_alone(kind: str, tmp_path: Path) -> None:
         np.testing.assert_allclose(found.probabilities.sum(1), 1)
 
 
+@pytest.mark.no_cover
 def test_what_comes_later_helps_both_ways_only(tmp_path: Path) -> None:
     """The label of every step is the last value of its sequence."""
     arrays, _ = sums(80)

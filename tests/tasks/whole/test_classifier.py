@@ -23,6 +23,7 @@ def pairs(count: int, seed: int = 0) -> list[tuple[str, str]]:
     return [(text, label) for label, text in rows(count, seed)]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
 def test_the_first_letter_decides(pooling: str, tmp_path: Path) -> None:
     run = unspool.train("classifier", pairs(80), steps=80, out=str(tmp_path / "run"), pooling=pooling, **LEARNS)
@@ -33,6 +34,8 @@ def test_the_first_letter_decides(pooling: str, tmp_path: Path) -> None:
     assert found["confusion"] == [[30, 0], [0, 30]] and found["classes"] == ["no", "yes"]
 
 
+@pytest.mark.usefixtures("rendered")
+@pytest.mark.no_cover
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_sine_and_square_waves(cell: str, tmp_path: Path) -> None:
     arrays, labels = waves(80, channels=2)

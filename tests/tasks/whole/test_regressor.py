@@ -16,6 +16,8 @@ from unspool.tasks.whole.regressor import Regressor
 LEARNS = {**CLASSIFIER, "learning_rate": 0.02, "hidden_size": 16}
 
 
+@pytest.mark.usefixtures("rendered")
+@pytest.mark.no_cover
 def test_sums_are_learned(tmp_path: Path) -> None:
     """What is marked is added; a mean-pooled or forgetful network could not know which numbers those were."""
     data = builtin_adding(6, 300)
@@ -26,6 +28,7 @@ def test_sums_are_learned(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "answers.png").exists()
 
 
+@pytest.mark.no_cover
 def test_counts_of_letters_are_learned(tmp_path: Path) -> None:
     source = np.random.default_rng(0)
     texts = ["".join(source.choice(list("abq"), source.integers(1, 9))) for _ in range(200)]

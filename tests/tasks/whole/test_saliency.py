@@ -33,6 +33,7 @@ def test_shares_are_first_order(encoder: str) -> None:
         assert shares[row][step, channel] == pytest.approx(slope * x[step, row, channel].item(), rel=1e-4)
 
 
+@pytest.mark.no_cover
 def test_the_letter_that_decides_is_found(tmp_path: Path) -> None:
     pairs = [(text, label) for label, text in rows(80)]
     options = {**CLASSIFIER, "learning_rate": 0.03, "hidden_size": 16}
