@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -37,8 +37,8 @@ class PenInput(Input):
         """The input for training samples; the scaling is found from their features."""
         inks = given.items if isinstance(given.items, Inks) else Inks(given.items)
         some = inks.select(np.unique(np.linspace(0, len(inks) - 1, TYPICAL).astype(np.int64)))
-        normaliser = Normaliser().fitted(some, options.points_per_letter)
-        return cls(replace(normaliser, mean=(0.0, 0.0), std=(1.0, 1.0)), Standardiser(np.zeros(4), np.ones(4)))
+        normaliser = Normaliser().paced(some, options.points_per_letter)  # its mean 0 and deviation 1 stay
+        return cls(normaliser, Standardiser(np.zeros(4), np.ones(4)))
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> PenInput:
