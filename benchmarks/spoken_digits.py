@@ -75,7 +75,7 @@ def _say(file: Path, voice: str, word: str, generator: np.random.Generator) -> N
     subprocess.run(["espeak-ng", "-v", voice, "-s", str(speed), "-p", str(pitch), "-w", file, word], check=True)
     samples, rate = soundfile.read(file, dtype="float32")
     samples = soxr.resample(samples, rate, RATE)
-    samples = samples[np.flatnonzero(np.abs(samples) > 0.01)[0] :]  # FSDD is cut at both ends too
+    samples = samples[np.flatnonzero(np.abs(samples) > 0.01)[0] :]  # FSDD has no silence before the digit either
     loud = generator.uniform(0.2, 1.0)
     noise = generator.normal(0, 10 ** generator.uniform(-3.5, -2.0), len(samples))
     soundfile.write(file, (loud * samples + noise).clip(-1, 1), RATE, subtype="PCM_16")

@@ -6,15 +6,22 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 import soundfile
 
+import unspool
 from tests.tasks.made import model_bytes
+from tests.tasks.transcribing.made import transcriber
+from unspool.cli.listen import listen
 from unspool.cli.main import run
+from unspool.cli.search import SearchSettings
+from unspool.cli.stream import StreamSettings
 from unspool.data.sound.made import made_sounds
+from unspool.errors import SpecError
 
 SMALL = ["--hidden-size", "16", "--layers", "1", "--batch-size", "8", "--threads", "1", "--no-baseline"]
 Ran = Callable[..., tuple[str, str]]
@@ -24,7 +31,10 @@ Ran = Callable[..., tuple[str, str]]
 def ear(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A causal transcriber of built-in syllables that has hardly learned."""
     folder = tmp_path_factory.mktemp("ear") / "run"
-    assert run(["train", "transcriber", "--causal", "--steps", "12", "--out", str(folder), *SMALL, "--quiet"]) == 0
+    with redirect_stdout(io.StringIO()) as told:
+        status = run(["train", "transcriber", "--causal", "--steps", "12", "--out", str(folder), *SMALL, "--json"])
+    assert status == 0
+    (folder / "told.json").write_text(told.getvalue())
     return folder
 
 
@@ -47,6 +57,13 @@ def answered(out: str) -> dict[str, Any]:
     return answer  # type: ignore[no-any-return]
 
 
+def test_what_a_training_tells(ear: Path, ran: Ran) -> None:
+    told, measured = json.loads((ear / "told.json").read_text()), json.loads(ran("evaluate", ear, "--json")[0])
+    assert told["steps"] == 12 < measured["steps"]  # updates there, frames of sound here
+    same = ("validation_loss", "character_error_rate", "word_error_rate", "exact_match", "split", "sequences")
+    assert {name: told[name] for name in same} == pytest.approx({name: measured[name] for name in same})
+
+
 def test_a_file_a_pipe_and_a_picture(ear: Path, ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sound, file = made_sounds(3, 3)[2], tmp_path / "a.wav"
     soundfile.write(file, sound.samples(8000), 8000)
@@ -63,13 +80,27 @@ def test_a_file_a_pipe_and_a_picture(ear: Path, ran: Ran, tmp_path: Path, monkey
 
 def test_a_beam_and_a_language_model_beside_it(ear: Path, ran: Ran, tmp_path: Path) -> None:
     (tmp_path / "lm.safetensors").write_bytes(model_bytes("language"))
+    for number, sound in enumerate(made_sounds(4, 2)):
+        soundfile.write(tmp_path / f"{number}.wav", sound.samples(8000), 8000)
+        (tmp_path / f"{number}.txt").write_text(str(sound.text))
+    sounds = sorted(tmp_path.glob("*.wav"))
     plain, helped = (
-        json.loads(ran("evaluate", ear, "--json", *search)[0])
+        json.loads(ran("evaluate", ear, *sounds, "--json", *search)[0])
         for search in ([], ["--beam", "4", "--language", tmp_path / "lm.safetensors", "--length-bonus", "3"])
     )
     assert {"character_error_rate", "word_error_rate", "exact_match", "split"} <= plain.keys()
     assert plain["validation_loss"] == pytest.approx(helped["validation_loss"])
     assert plain["character_error_rate"] != helped["character_error_rate"]
+    task = unspool.load(ear)
+    for beam, width in ((None, 16), (1, 1)):
+        search = SearchSettings(beam, str(tmp_path / "lm.safetensors")).asked(task, "run")["search"]
+        assert search.width == width and search.language is not None
+
+
+def test_a_model_that_cannot_listen_is_refused_before_a_sound_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)  # reading from it would fail
+    with pytest.raises(SpecError, match="train it with --causal"):
+        listen(transcriber(), [], StreamSettings(), json=False)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +112,7 @@ def test_a_beam_and_a_language_model_beside_it(ear: Path, ran: Ran, tmp_path: Pa
         (["predict", "{ear}", "{here}/not.wav", "--stream", "--key", "device"], 2, "are for rows"),
         (["predict", "{ear}", "{here}/not.wav", "--stream", "--beam", "4"], 2, "--stream answers"),
         (["evaluate", "{ear}", "--length-bonus", "2"], 2, "belong to --language"),
+        (["train", "transcriber", "{here}/not.wav", "{here}/not.svg"], 2, "reads files of one kind"),
         (["evaluate", "{ear}", "--beam", "0"], 2, "--beam must be at least 1"),
         (["evaluate", "{ear}", "--language", "{ear}"], 2, "transcriber"),
         (["evaluate", "{here}/lm", "--beam", "2"], 2, "are for a transcriber"),

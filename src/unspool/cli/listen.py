@@ -23,16 +23,19 @@ def listen(task: Transcriber, data: Sequence[str], settings: StreamSettings, jso
         raise SpecError(f"--stream listens to one sound, got {len(data)} files; give one, or pipe it in")
     if settings != StreamSettings():
         raise SpecError("--key, --state, --max-streams and --format are for rows, got a model of sound; leave them out")
+    task.stepper()  # refuses another model before a sound is waited for
     with opened(data) as file:
         rate, blocks = read_wave_stream(file)
         listener = Listener(task, rate)
-        for block in blocks:
-            for answer in listener.accept(block):
+        try:
+            for block in blocks:
+                for answer in listener.accept(block):
+                    _print(answer, json)
+            for answer in listener.finish():
                 _print(answer, json)
-        for answer in listener.finish():
-            _print(answer, json)
-    if not json:
-        print()
+        finally:  # Ctrl-C is how listening to a microphone ends
+            if not json:
+                print()
     return 0
 
 

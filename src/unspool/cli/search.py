@@ -45,14 +45,11 @@ class SearchSettings:
         known: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         if known and self.language is None:
             raise SpecError("--language-weight and --length-bonus belong to --language RUN; add it, or leave them out")
-        from unspool.tasks.transcribing.search import BEAM, Search
+        from unspool.tasks.transcribing.search import Search
 
-        beam = self.beam
-        if beam is None:
-            beam = 1 if self.language is None else BEAM
         if self.language is not None:
             from unspool.cli.models import open_model
             from unspool.tasks.transcribing.language import LanguageScorer
 
             known["language"] = LanguageScorer(open_model(self.language, "cpu", None), task.targets.symbols)
-        return {"search": Search(beam, **known)}
+        return {"search": Search(self.beam, **known)}

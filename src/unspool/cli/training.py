@@ -97,10 +97,10 @@ def summary(session: Session, finished: Finished, last: Progress | None) -> dict
         "task": task.name,
         "finished": True,
         "reason": finished.reason,
-        "steps": finished.step,
         "seconds": round(finished.seconds, 2),
         "loss": last.loss if last else None,
         **finished.metrics,
+        "steps": finished.step,  # in place of those of the held-out part
         "tokens_per_second": last.items_per_second if last else None,
         "baseline": dict(task.baselines),
         "advice": finished.advice,

@@ -108,6 +108,7 @@ def read_labelled(
     numeric_target: bool = False,
     classes: Sequence[str] | None = None,
     require_labels: bool = True,
+    fewest: int = 2,
 ) -> Labelled:
     """Read sequences with a label each from files or from Python.
 
@@ -123,12 +124,12 @@ def read_labelled(
     names what `split` must not divide. `flatten` makes every value a step of its own: [T, C] becomes [T * C, 1].
 
     Classes are sorted, by number if all of them are numbers. With `classes` (those of a trained model) labels
-    must be among them; without, there must be two at least. With `numeric_target` the labels are numbers, and become
-    `targets` in place of `labels`. Without `require_labels`, both are None where any is missing.
+    must be among them; without, there must be `fewest` at least, 1 or 2. With `numeric_target` the labels are numbers,
+    and become `targets` in place of `labels`. Without `require_labels`, both are None where any is missing.
     """
     names = None if channels is None else tuple(channels)
     wanted = Wanted(text_column, label_column, require_labels, key=key, group=group, channels=names)
-    return labelled_of(data, wanted, classes, flatten=flatten, numeric_target=numeric_target)
+    return labelled_of(data, wanted, classes, flatten=flatten, numeric_target=numeric_target, fewest=fewest)
 
 
 def labelled_of(
@@ -138,6 +139,7 @@ def labelled_of(
     *,
     flatten: bool = False,
     numeric_target: bool = False,
+    fewest: int = 2,
 ) -> Labelled:
     """The same for columns that are wanted so."""
     if _is_path(data):
@@ -158,7 +160,8 @@ def labelled_of(
         targets = _numbers(names, parts)
     elif names is not None:
         if classes is None:
-            classes = classes_of(names, _origin(parts)) if wanted.require_labels else ordered(set(names))
+            several = wanted.require_labels and fewest > 1
+            classes = classes_of(names, _origin(parts)) if several else ordered(set(names))
         labels = places_of(names, classes)
     groups, group_names = groups_of(parts, wanted)
     channels = None if flatten else channels_of(parts)

@@ -75,7 +75,7 @@ def test_a_block_comes_before_the_end():
     ("change", "parts"),
     [
         (lambda data: b"", ("header of a WAV file", "standard input")),
-        (lambda data: b"fLaC" + data, ("header of a WAV file", "fLaC", "raw 16-bit")),
+        (lambda data: b"fLaC" + data, ("header of a WAV file", "fLaC", "pipe WAV into it")),
         (lambda data: data[:30], ("takes 16 bytes", "has 10")),
         (lambda data: data[:36], ("does not", "ffmpeg")),
         (lambda data: data[:12] + data[36:], ("format and then samples",)),

@@ -68,6 +68,12 @@ def test_a_beam_is_at_least_as_likely_as_the_best_path(reader: Transcriber) -> N
     assert any(wide.text != narrow.text for wide, narrow in zip(beam, best, strict=True))
 
 
+def test_how_wide_a_search_is() -> None:
+    language = object()
+    assert [Search().width, Search(3).width, Search(language=language).width] == [1, 3, 16]  # type: ignore[arg-type]
+    assert Search(1, language=language).width == 1  # type: ignore[arg-type]
+
+
 def test_the_picture(reader: Transcriber, tmp_path: Path) -> None:
     series, texts = signs(3, seed=4)
     assert reader.draw_answers((series, texts), tmp_path / "a.png").stat().st_size > 10_000
@@ -123,8 +129,19 @@ def test_held_out_by_name_and_by_speaker() -> None:
     task = transcriber(sounds, hold_out=speaker)
     assert task.held is not None and len(task.held) == sum(sound.speaker == speaker for sound in sounds)
     assert f"match {speaker}" in task.split
+    assert "validation on 1 speaker, a fraction" in transcriber(sounds, validation="0.3").split
     again = task.evaluate(sounds)
     assert again["split"] == task.split and again["sequences"] == len(task.held)
+
+
+def test_a_file_for_validation_is_read_by_the_columns_of_the_training(tmp_path: Path) -> None:
+    said = [(place, x, x + 10, "ab" if place % 2 else "b") for place in range(6) for x in range(8)]
+    straight, turned = tmp_path / "straight.csv", tmp_path / "turned.csv"
+    straight.write_text("id,x,y,text\n" + "".join(f"{key},{x},{y},{text}\n" for key, x, y, text in said))
+    turned.write_text("text,y,id,x\n" + "".join(f"{text},{y},{key},{x}\n" for key, x, y, text in said))
+    task = transcriber([straight], key="id", label_column="text", validation=str(turned))
+    assert task.training is not None and task.held is not None
+    np.testing.assert_array_equal(task.held.rows, task.training.rows)
 
 
 def test_texts_that_no_path_can_say_are_left_out() -> None:
@@ -163,6 +180,21 @@ def test_what_is_refused(options: dict[str, Any], error: type[Exception], told: 
 def test_strokes_cannot_be_streamed() -> None:
     with pytest.raises(SpecError, match="strokes are read when their line is whole"):
         transcriber(made_inks(24, 4), causal=True)
+
+    with pytest.raises(SpecError, match="got a stream; name files"):
+        transcriber(made_inks(24, 4)).stepper()
+
+
+def test_one_series_is_measured(reader: Transcriber) -> None:
+    (series, *_), (text, *_) = signs(1, seed=5)
+    assert reader.evaluate(([series], [text]))["sequences"] == 1
+    assert reader.evaluate(([series] * 3, [text] * 3))["sequences"] == 3
+
+
+def test_known_symbols_are_needed() -> None:
+    base = transcriber()
+    with pytest.raises(DataError, match=r"\(\d+ by 'rare symbol'\); lower --rarest"):
+        Transcriber.prepare(base.options, (signs(20)[0], ["x"] * 20), base=base)
 
 
 def test_a_model_that_reads_both_ways_answers_no_stream() -> None:

@@ -63,7 +63,7 @@ def _header(file: Pipe, name: str) -> tuple[Format, int | None]:
     if start[:4] not in (b"RIFF", b"RF64") or start[8:] != b"WAVE":
         raise DataError(
             f"a stream of sound must begin with the header of a WAV file, but {name} begins with {start[:8]!r}; pipe "
-            "WAV into it, as ffmpeg -f wav - or arecord -t wav do, or say the rate of raw 16-bit samples"
+            "WAV into it, as ffmpeg -f wav - or arecord -t wav do"
         )
     form: Format | None = None
     while len(head := _exactly(file, 8)) == 8:

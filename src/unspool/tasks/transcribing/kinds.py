@@ -8,11 +8,15 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
 from unspool.data.pen.strokes import Inks, Strokes
-from unspool.data.sources import ending
+from unspool.data.sound.audio import ENDINGS
+from unspool.data.sound.layouts import layout_of
+from unspool.data.sound.sounds import Sound
+from unspool.data.sources import ending, expand
 from unspool.errors import SpecError
 from unspool.tasks.holdout import listed
 from unspool.tasks.transcribing.inputs import Given, Input
@@ -21,45 +25,60 @@ from unspool.tasks.transcribing.options import TranscriberOptions
 PEN: Final = (".inkml", ".xml", ".svg", ".ndjson")
 INPUTS: Final = {"pen": ("pen", "PenInput"), "sound": ("sound", "SoundInput"), "numbers": ("numbers", "NumbersInput")}
 JSON: Final = (".json", ".jsonl")
-SOUND: Final = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".au", ".w64", ".caf")
 
 
 def kind_of(data: Any) -> str:
-    """Return "pen", "sound" or "numbers", by the first file, or by the first Python object."""
+    """Return "pen", "sound" or "numbers", by the files, or by the first Python object.
+
+    Raises:
+        SpecError: some files hold strokes and some sounds.
+        DataError: a folder holds no files.
+    """
     items = listed(data)
-    first = items[0] if isinstance(items, Sequence) and not isinstance(items, Inks) and len(items) else items
-    if isinstance(first, str | os.PathLike):
-        return _kind_of_path(Path(first))
-    if isinstance(items, Inks) or isinstance(first, Strokes) or (isinstance(first, Mapping) and "strokes" in first):
+    if isinstance(items, Inks):
         return "pen"
-    if hasattr(first, "samples") or (isinstance(first, tuple) and len(first) > 1 and np.isscalar(first[1])):
-        return "sound" if not isinstance(first, tuple) or isinstance(first[1], int | np.integer) else "numbers"
-    return "numbers"
+    first = items[0] if isinstance(items, Sequence) and len(items) else items
+    if isinstance(first, str | os.PathLike):
+        return _kind_of_paths([Path(item) for item in items if isinstance(item, str | os.PathLike)])
+    if isinstance(first, Strokes) or (isinstance(first, Mapping) and "strokes" in first):
+        return "pen"
+    rated = isinstance(first, tuple) and len(first) > 1 and isinstance(first[1], int | float | np.integer)
+    return "sound" if rated or isinstance(first, Sound) else "numbers"
+
+
+def _kind_of_paths(paths: Sequence[Path]) -> str:
+    """Numbers may be in any other file, so that what shows its kind decides."""
+    shown = {kind: path for path in reversed(paths) if (kind := _kind_of_path(path)) != "numbers"}
+    if len(shown) > 1:
+        raise SpecError(
+            f"a transcriber reads files of one kind, but {shown['pen']} holds strokes and {shown['sound']} sound; name "
+            "those of one kind, or say --input"
+        )
+    return next(iter(shown), "numbers")
 
 
 def _kind_of_path(path: Path) -> str:
     if path.is_dir():
-        endings = {ending(file).lower() for file in path.rglob("*") if file.is_file()}
-        return "sound" if endings & {*SOUND} else "pen" if endings & {*PEN} else "numbers"
+        files = [file for file in expand([path]) if isinstance(file, Path)]
+        endings = {ending(file).lower() for file in files}
+        return "sound" if endings & {*ENDINGS} else "pen" if endings & {*PEN} else _kind_of_path(files[0])
     suffix = ending(path).lower()
-    if suffix in SOUND:
+    if suffix in ENDINGS:
         return "sound"
     if suffix in PEN or (suffix == ".npz" and _holds_strokes(path)):
         return "pen"
-    if suffix in JSON:
-        return _kind_of_json(path)
-    if suffix in (".csv", ".tsv", ".txt"):
-        return "sound" if _beside_sounds(path) else "numbers"
-    return "numbers"
+    if path.is_file() and layout_of(path) is not None:
+        return "sound"
+    return _kind_of_json(path) if suffix in JSON else "numbers"
 
 
 def _holds_strokes(path: Path) -> bool:
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            names = {name.lower() for name in stored.files}
-    except (OSError, ValueError):
+        with ZipFile(path) as stored:
+            names = {name.lower() for name in stored.namelist()}
+    except (OSError, BadZipFile):
         return False  # its reader will say what is wrong
-    return "offsets" in names and "points" in names
+    return {"offsets.npy", "points.npy"} <= names
 
 
 def _kind_of_json(path: Path) -> str:
@@ -70,13 +89,7 @@ def _kind_of_json(path: Path) -> str:
     except (OSError, ValueError):
         return "pen" if path.suffix == ".json" else "numbers"  # an object over many lines, or nothing
     keys = first.keys() if isinstance(first, dict) else ()
-    return "sound" if "audio_filepath" in keys else "pen" if {"strokes", "drawing"} & {*keys} else "numbers"
-
-
-def _beside_sounds(path: Path) -> bool:
-    """Say whether a table lists recordings that lie beside it."""
-    folders = (path.parent, path.parent / "clips", path.parent / "wavs")
-    return any(file.suffix.lower() in SOUND for folder in folders if folder.is_dir() for file in folder.iterdir())
+    return "pen" if {"strokes", "drawing"} & {*keys} else "numbers"
 
 
 def built_in(kind: str) -> Given:
@@ -94,9 +107,9 @@ def built_in(kind: str) -> Given:
 
 
 def read(
-    kind: str, data: Any, options: TranscriberOptions, source: Input | None = None, *, texts: bool = True
+    kind: str, data: Any, options: TranscriberOptions, columns: Sequence[str] | None = None, *, texts: bool = True
 ) -> Given:
-    """Return recordings of one kind; for those of a trained model `source` says what it reads."""
+    """Return recordings of one kind; `columns` are those of a table that a model was trained on."""
     if kind == "pen":
         from unspool.tasks.transcribing.pen import read_pen
 
@@ -107,7 +120,7 @@ def read(
         return read_sound(data)
     from unspool.tasks.transcribing.numbers import read_numbers
 
-    return read_numbers(data, options, columns=None if source is None else source.columns, texts=texts)
+    return read_numbers(data, options, columns=columns, texts=texts)
 
 
 def input_class(kind: str) -> type[Input]:

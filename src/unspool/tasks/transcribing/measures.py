@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from unspool.data.pen.alphabet import written
 from unspool.errors import MissingExtra
 
 
@@ -15,13 +16,14 @@ def error_rates(said: Sequence[str], read: Sequence[str]) -> dict[str, float]:
     .. math:: (S + D + I) / N
 
     with the substitutions, deletions and insertions of the shortest edit from what was said to what was read, and N
-    the characters (words) of what was said; insertions can make it more than 1. Worked out by jiwer.
+    the characters (words) of what was said; insertions can make it more than 1. Worked out by jiwer. Beside them the
+    share of texts read without an error. All texts count as they are written (`written`): one blank between words.
 
     Raises:
         MissingExtra: jiwer is not installed.
     """
     jiwer = _jiwer()
-    spoken, found = list(said), list(read)
+    spoken, found = ([written(text) for text in texts] for texts in (said, read))
     return {
         "character_error_rate": float(jiwer.cer(spoken, found)),
         "word_error_rate": float(jiwer.wer(spoken, found)),

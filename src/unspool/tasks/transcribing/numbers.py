@@ -81,11 +81,12 @@ def read_numbers(
         group=options.group if texts else None,
         channels=columns,
         require_labels=texts,
+        fewest=1,  # one recording has one text
     )
     if found.kind != "numeric":
         raise DataError(
-            "a transcriber reads strokes, sounds or series of numbers, got texts; for texts train a language model, "
-            "a classifier or a tagger"
+            "a transcriber reads strokes, sounds or series of numbers, got texts; name the columns of a long table "
+            "(--key, --label-column), or for texts train a language model, a classifier or a tagger"
         )
     said: tuple[str | None, ...] = (None,) * len(found)
     if found.labels is not None:

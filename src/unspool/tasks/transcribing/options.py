@@ -30,7 +30,7 @@ class TranscriberOptions(TrainingOptions):
     frame: Annotated[int | None, Between(1, 4096)] = None
     """Steps that the recurrent layers read at once, where no convolutions stand before them."""
     augment: Literal["none", "light", "strong"] | None = None
-    """Vary training samples at every visit: slant, size and speed of strokes, speed and masks of sounds."""
+    """Vary training samples at every visit: slant, size and noise of strokes, speed and masks of sounds."""
     points_per_letter: Annotated[float, Between(1, 200)] = 20.0
     """Points that a letter of strokes is laid out in."""
     bands: Annotated[int, Between(3, 256)] = 40

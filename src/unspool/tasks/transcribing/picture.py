@@ -24,6 +24,8 @@ SEEN = 0.02  # probability from which on a symbol that is not in the text has a 
 def draw_alignments(task: Transcriber, given: Given, samples: Samples, found: Sequence[Transcript]) -> Figure:
     """Draw the first recordings, under each the symbols' probabilities [V, F] and a line where each is said.
 
+    Time is in seconds of a sound, in steps otherwise, as in the answers.
+
     Raises:
         MissingExtra: matplotlib is not installed.
     """
@@ -36,27 +38,27 @@ def draw_alignments(task: Transcriber, given: Given, samples: Samples, found: Se
         for part in read_samples(task.model, few, task.gather)
         for row, place in enumerate(part.places)
     }
+    step = task.source.seconds_per_step or 1.0
     for number in range(count):
         above, below = axes[2 * number : 2 * number + 2]
         features = few.sample(number)
         task.source.picture(above, given.items[number], features)
         above.set_xlim(0, len(features))
         above.tick_params(labelbottom=False, labelsize=7)
-        title = f"{given.names[number]}: {found[number].text!r}, confidence {found[number].confidence:.2f}"
+        title = f"{given.names[number]}: {found[number].text!r}, confidence {found[number].confidence:.2g}"
         said = samples.texts[number]
         above.set_title(
             title if said in (None, found[number].text) else f"{title}, said: {said!r}", fontsize=8, loc="left"
         )
-        _draw_strip(below, task, logs[number], found[number])
-        below.set_xlim(0, len(features) / task.steps_per_frame)
-    seconds = task.source.seconds_per_step
-    unit = f"of {1000 * seconds * task.steps_per_frame:g} ms" if seconds else f"of {task.steps_per_frame} steps"
-    axes[-1].set_xlabel(f"frame {unit}")
+        _draw_strip(below, task, logs[number], found[number], task.steps_per_frame * step)
+        below.set_xlim(0, len(features) * step)
+        below.tick_params(labelsize=7)
+    axes[-1].set_xlabel("seconds" if task.source.seconds_per_step else task.source.noun, fontsize=8)
     return figure
 
 
-def _draw_strip(axes: Any, task: Transcriber, probabilities: torch.Tensor, found: Transcript) -> None:
-    """One row a symbol that plays a part, the blank the last."""
+def _draw_strip(axes: Any, task: Transcriber, probabilities: torch.Tensor, found: Transcript, frame: float) -> None:
+    """One row a symbol that plays a part, the blank the last; a column as wide as a frame lasts."""
     peak = probabilities.amax(0)
     rows = [k for k in range(task.head.blank) if k in found.ids or float(peak[k]) > SEEN]
     rows = sorted(rows, key=lambda k: -float(peak[k]))[:24]
@@ -69,10 +71,10 @@ def _draw_strip(axes: Any, task: Transcriber, probabilities: torch.Tensor, found
         cmap="Blues",
         vmin=0,
         vmax=1,
-        extent=(0, len(probabilities), len(shown) - 0.5, -0.5),
+        extent=(0, len(probabilities) * frame, len(shown) - 0.5, -0.5),
     )
     names = [task.targets.symbols[k] if task.targets.symbols[k] != " " else "␣" for k in rows] + ["–"]
     axes.set_yticks(range(len(shown)), names, fontsize=7)
     for symbol, first, last in zip(found.ids, found.alignment.first, found.alignment.last, strict=True):
         place = shown.index(symbol) if symbol in shown else len(shown) - 1
-        axes.plot([first, last + 1], [place, place], color="C3", linewidth=1.5)
+        axes.plot([first * frame, (last + 1) * frame], [place, place], color="C3", linewidth=1.5)

@@ -112,9 +112,10 @@ def fitting(samples: Samples, targets: Targets, steps_per_frame: int) -> Samples
         kept += [] if reason else [place]
     if not kept:
         told = ", ".join(f"{count} by {reason!r}" for reason, count in dropped.most_common())
+        short, rare = "give longer recordings, or --encoder linear --frame 1", "lower --rarest, or give other texts"
         raise DataError(
-            f"at least one recording must be long enough for its text, but all are left out ({told}); "
-            "give longer recordings, or --encoder linear --frame 1"
+            "at least one recording must have known symbols and be long enough for them, but all are left out "
+            f"({told}); {short if dropped['too short for its text'] else rare}"
         )
     return replace(samples.select(np.array(kept)), dropped=samples.dropped + dropped)
 

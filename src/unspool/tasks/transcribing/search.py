@@ -28,19 +28,25 @@ WEIGHT, BONUS = 0.5, 1.0  # of the language model's nats; nats for each symbol
 
 @dataclass(frozen=True)
 class Search:
-    """How a text is found: `beam` prefixes wide, 1 for the best path; with a language model its weight and the bonus.
+    """How a text is found: `beam` prefixes wide (None: 1, with a language model 16), and the language model, its weight
+    and the bonus. One prefix without a language model is the best path.
 
     A prefix counts log p(text | x) + weight * log p_language(text) + bonus * symbols (Hannun et al. 2014, equation 2).
     """
 
-    beam: int = 1
+    beam: int | None = None
     language: LanguageModel | None = None
     weight: float = WEIGHT
     bonus: float = BONUS
 
     def __post_init__(self) -> None:
-        if self.beam < 1:
+        if self.width < 1:
             raise SpecError(f"--beam must be at least 1, got {self.beam}; 1 reads the best path")
+
+    @property
+    def width(self) -> int:
+        """How many prefixes are followed."""
+        return self.beam if self.beam is not None else 1 if self.language is None else BEAM
 
 
 class Part(NamedTuple):
@@ -79,14 +85,14 @@ def read_samples(
 
 def found_ids(head: CTC, part: Part, search: Search) -> list[tuple[int, ...]]:
     """Return the ids of the text of each sample of a part."""
-    if search.beam == 1 and search.language is None:
+    if search.width == 1 and search.language is None:
         return [reading.ids for reading in head.greedy(part.raw, part.frames)]
     from unspool.decode.prefix import prefix_beam_search
 
-    width = search.beam if search.beam > 1 else BEAM
-    bonus = search.bonus if search.language else 0.0
+    language, weight = search.language, search.weight
+    bonus = search.bonus if language else 0.0
     found = (
-        prefix_beam_search(part.log_probs(row), width, language=search.language, weight=search.weight, bonus=bonus)
+        prefix_beam_search(part.log_probs(row), search.width, language=language, weight=weight, bonus=bonus)
         for row in range(len(part.places))
     )
     return [best.ids for best, *_ in found]

@@ -37,6 +37,7 @@ from unspool.training.options import Budget, TrainingOptions
 from unspool.training.protocol import Loss, Specimen, Stepper, Task
 
 SHOWN = 60  # symbols in a remark
+OWNERS = {"sound": "speaker", "pen": "writer", "numbers": "group"}  # whose recordings stay together
 
 
 class Division(NamedTuple):
@@ -83,8 +84,9 @@ class Transcriber(Task):
         check_kind(options, kind)
         options = replace(options, input=kind)
         source = known.source if known else None
-        whole = read(kind, data, options, source) if is_given(data) else built_in(kind)
-        division = _divided(whole, options, source)
+        columns = source.columns if source else None
+        whole = read(kind, data, options, columns) if is_given(data) else built_in(kind)
+        division = _divided(whole, options)
         targets = known.targets if known else Targets.of(division.training.texts, options.unit, options.rarest)
         fresh = source or input_class(kind).fitted(division.training, options)
         samples, source = sampled(division.training, fresh, texts=True, fit=known is None)
@@ -201,12 +203,13 @@ class Transcriber(Task):
 
     def evaluate(self, data: Any, search: Search | None = None) -> dict[str, Any]:
         """Return the metrics on other recordings; of the training data, only the held-out part is used."""
-        whole = read(self.source.kind, data, self.options, self.source)
-        given, told = whole, "the whole of the given data"
-        if given.fingerprint == self.fingerprint[: len(given.fingerprint)]:
-            given = held_out(self, whole)
-            told = "the training data itself" if given is whole else self.split
-        elif given.fingerprint == self.fingerprint[len(given.fingerprint) :]:
+        whole = read(self.source.kind, data, self.options, self.source.columns)
+        given, told = held_out(self, whole), "the whole of the given data"
+        if given is not whole:
+            told = self.split
+        elif whole.fingerprint == self.fingerprint[: len(whole.fingerprint)]:
+            told = "the training data itself"
+        elif whole.fingerprint == self.fingerprint[len(whole.fingerprint) :]:
             told = f"{self.split}, watched during training"
         samples = sampled(given, self.source, texts=True).samples
         return {**self._measure(samples, search), "left_out": dict(samples.dropped), "split": told}
@@ -218,7 +221,7 @@ class Transcriber(Task):
     def _given(self, data: Any) -> Given:
         if isinstance(data, Text):
             raise SpecError(f"a transcriber of {self.source.kind} reads files, got --text; name the files")
-        return read(self.source.kind, data, self.options, self.source, texts=False)
+        return read(self.source.kind, data, self.options, self.source.columns, texts=False)
 
     def _read(self, given: Given, search: Search | None) -> tuple[Samples, list[Transcript]]:
         samples = sampled(given, self.source, texts=False).samples
@@ -262,10 +265,15 @@ class Transcriber(Task):
         """Return what writes down a stream row by row.
 
         Raises:
-            SpecError: the model reads sequences from both ends.
+            SpecError: the model reads strokes, or sequences from both ends.
         """
         from unspool.tasks.transcribing.stepper import TranscriptStepper
 
+        if self.source.kind == "pen":
+            raise SpecError(
+                "strokes are read when their line is whole, as only then size and slant are known, got a stream; name "
+                "files"
+            )
         if not self.options.causal:
             raise SpecError(
                 "a stream is written down by a model that needs nothing of what comes later, but this one reads "
@@ -328,13 +336,13 @@ class Transcriber(Task):
 
 def held_out(task: Transcriber, data: Any) -> Given:
     """Return the recordings of the training data that a model was not trained on; all of other data."""
-    given = data if isinstance(data, Given) else read(task.source.kind, data, task.options, task.source)
+    given = data if isinstance(data, Given) else read(task.source.kind, data, task.options, task.source.columns)
     known = given.fingerprint == task.fingerprint[: len(given.fingerprint)]
     divisible = task.options.hold_out is not None or fraction_of(task.options.validation) is not None
-    return _divided(given, task.options, task.source).held if known and divisible else given
+    return _divided(given, task.options).held if known and divisible else given
 
 
-def _divided(whole: Given, options: TranscriberOptions, source: Input | None) -> Division:
+def _divided(whole: Given, options: TranscriberOptions) -> Division:
     """Hold out what a pattern names, a fraction of the speakers or writers, or nothing where a file is named."""
     if options.hold_out is not None:
         held = np.array([_matches(options.hold_out, pair) for pair in zip(whole.names, whole.groups, strict=True)])
@@ -347,12 +355,11 @@ def _divided(whole: Given, options: TranscriberOptions, source: Input | None) ->
         return Division(whole.select(np.flatnonzero(~held)), whole.select(np.flatnonzero(held)), told)
     fraction = fraction_of(options.validation)
     if fraction is None:
-        kind = str(options.input)
-        return Division(
-            whole, read(kind, [options.validation], options, source), f"validation on {Path(options.validation).name}"
-        )
+        strangers = read(str(options.input), [options.validation], options, whole.columns)
+        return Division(whole, strangers, f"validation on {Path(options.validation).name}")
     split = split_by_writer(whole.groups, fraction, options.seed)
-    people = f"{len(split.held_out)} speakers or writers" if split.held_out else "recordings"
+    count, owner = len(split.held_out), OWNERS[str(options.input)]
+    people = f"{count} {owner}{'s' if count > 1 else ''}" if count else "recordings"
     told = f"validation on {people}, a fraction of {options.validation}, drawn by seed {options.seed}"
     return Division(whole.select(split.training), whole.select(split.validation), told)
 
