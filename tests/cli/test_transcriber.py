@@ -72,6 +72,9 @@ def test_a_file_a_pipe_and_a_picture(ear: Path, ran: Ran, tmp_path: Path, monkey
     assert [part["symbol"] for part in answer["symbols"]] == list(answer["text"])
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(file.read_bytes())))
     assert ran("predict", ear, "--stream")[0] == answer["text"] + "\n"
+    raw = (sound.samples(8000) * 32768).round().clip(-32768, 32767).astype("<i2").tobytes()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw)))
+    assert ran("predict", ear, "--stream", "--rate", "8000")[0] == answer["text"] + "\n"
     lines = ran("predict", ear, file, "--stream", "--json")[0].splitlines()
     assert "".join(json.loads(line)["text"] for line in lines) == answer["text"]
     ran("predict", ear, file, "--output", tmp_path / "a.png")
@@ -113,7 +116,7 @@ def test_a_model_that_cannot_listen_is_refused_before_a_sound_is_waited_for(monk
         (["predict", "{ear}", "{here}/not.wav", "--stream", "--beam", "4"], 2, "--stream answers"),
         (["evaluate", "{ear}", "--length-bonus", "2"], 2, "belong to --language"),
         (["train", "transcriber", "{here}/not.wav", "{here}/not.svg"], 2, "reads files of one kind"),
-        (["evaluate", "{ear}", "--beam", "0"], 2, "--beam must be at least 1"),
+        (["evaluate", "{ear}", "--beam", "0"], 2, "--beam must be from 1 to 1024"),
         (["evaluate", "{ear}", "--language", "{ear}"], 2, "transcriber"),
         (["evaluate", "{here}/lm", "--beam", "2"], 2, "are for a transcriber"),
         (["train", "transcriber", "{here}/not.wav", "{here}/not.wav"], 1, "none of these has"),

@@ -299,16 +299,18 @@ def hands(samples: int, seed: int) -> Callable[[Path], None]:
 
 
 def speech(path: Path) -> None:
-    """Made syllables, a text beside each."""
-    path.mkdir()
-    for number, sound in enumerate(made_sounds(24, 4)):
-        soundfile.write(path / f"{number}.wav", sound.samples(8000), 8000)
-        (path / f"{number}.txt").write_text(str(sound.text), encoding="utf-8")
+    """Made syllables, and a list of their texts."""
+    (path / "wavs").mkdir(parents=True)
+    sounds = made_sounds(24, 4)
+    for number, sound in enumerate(sounds):
+        soundfile.write(path / "wavs" / f"{number}.wav", sound.samples(8000), 8000)
+    texts = [f"{number}|{sound.text}|{sound.text}\n" for number, sound in enumerate(sounds)]
+    (path / "metadata.csv").write_text("".join(texts), encoding="utf-8")
 
 
 def spoken(path: Path) -> None:
     """One more recording."""
-    soundfile.write(path, made_sounds(1, 1, seed=1)[0].samples(16000), 16000)
+    soundfile.write(path, made_sounds(1, 1, seed=1)[0].samples(11025), 11025)
 
 
 def said(path: Path) -> None:

@@ -148,4 +148,6 @@ def _short(value: Any) -> str:
     if isinstance(value, list):
         text = ", ".join(map(str, value[:12]))
         return f"{len(value)} ({text}{', ...' if len(value) > 12 else ''})"
+    if isinstance(value, dict):
+        return ", ".join(f"{count:,} {reason}" for reason, count in value.items()) or "none"
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from unspool.cli.stream import StreamSettings, opened
@@ -15,17 +16,17 @@ if TYPE_CHECKING:
 
 
 def listen(task: Transcriber, data: Sequence[str], settings: StreamSettings, json: bool) -> int:
-    """Write down a WAV file or pipe while it comes; with `json` a line for every symbol, otherwise one text."""
+    """Write down a WAV or raw samples while they come; with `json` a line for every symbol, otherwise one text."""
     from unspool.data.sound.stream import read_wave_stream
     from unspool.tasks.transcribing.listening import Listener
 
     if len(data) > 1:
         raise SpecError(f"--stream listens to one sound, got {len(data)} files; give one, or pipe it in")
-    if settings != StreamSettings():
+    if replace(settings, rate=None) != StreamSettings():
         raise SpecError("--key, --state, --max-streams and --format are for rows, got a model of sound; leave them out")
     task.stepper()  # refuses another model before a sound is waited for
     with opened(data) as file:
-        rate, blocks = read_wave_stream(file)
+        rate, blocks = read_wave_stream(file, settings.rate)
         listener = Listener(task, rate)
         try:
             for block in blocks:

@@ -61,7 +61,7 @@ def predict(
         replace(machine, threads=1 if machine.threads is None else machine.threads).apply()  # few rows at a time
         return _stream(open_model(run, machine.device, unknown), restore_dash(data), streaming, json)
     if streaming != StreamSettings():
-        raise SpecError("--key, --state, --max-streams and --format are for streams; add --stream")
+        raise SpecError("--key, --state, --max-streams, --format and --rate are for streams; add --stream")
     if (text is None) == (not data):
         raise SpecError("predict needs either INPUT files or --text; give one of them")
     for flag, picture in (("--output", output), ("--saliency", saliency)):

@@ -43,12 +43,16 @@ class StreamSettings:
     """With --stream: how many streams are kept (100000); for one more, the one not seen for longest begins anew."""
     format: Literal["csv", "tsv", "jsonl"] | None = None
     """With --stream: how rows are written; guessed from the first line."""
+    rate: Annotated[int | None, Parameter(converter=whole)] = None
+    """With --stream of a sound: it is no WAV but raw 16-bit samples of one channel, so many a second."""
 
 
 def stream_rows(task: Task, data: Sequence[str], settings: StreamSettings, json: bool) -> int:
     """Answer the rows of a file or of standard input, and return the exit status: 1 if some were bad."""
     if len(data) > 1:
         raise SpecError(f"--stream reads one file or standard input, got {len(data)} files; give one, or pipe them in")
+    if settings.rate is not None:
+        raise SpecError(f"--rate is for a model of sound, got a {task.name} that reads rows; leave it out")
     session = Session(task, settings, json)
     gc.freeze()  # a collector that walks over all that was imported would keep rows waiting
     with opened(data) as file, Interrupt("stopped at once; the states were not saved") as interrupt:

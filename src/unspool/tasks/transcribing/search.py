@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 READ, READ_STEPS = 128, 1 << 16  # samples and steps that are read at once, of one sample at least
 BEAM = 16  # where a language model is given and no width
+WIDEST = 1024  # beyond it a search takes minutes, and finds nothing more
 WEIGHT, BONUS = 0.5, 1.0  # of the language model's nats; nats for each symbol
 
 
@@ -40,8 +41,8 @@ class Search:
     bonus: float = BONUS
 
     def __post_init__(self) -> None:
-        if self.width < 1:
-            raise SpecError(f"--beam must be at least 1, got {self.beam}; 1 reads the best path")
+        if not 1 <= self.width <= WIDEST:
+            raise SpecError(f"--beam must be from 1 to {WIDEST}, got {self.beam}; 1 reads the best path, 16 is usual")
 
     @property
     def width(self) -> int:
