@@ -17,6 +17,8 @@ EXTRAS = {
     "series": {"pandas": "pandas", "pyarrow": "pyarrow", "scipy": "scipy"},
     "pictures": {"matplotlib": "matplotlib", "PIL": "pillow"},
     "baselines": {"sklearn": "scikit-learn"},
+    "sound": {"soundfile": "soundfile", "soxr": "soxr", "kaldi_native_fbank": "kaldi-native-fbank"},
+    "transcripts": {"jiwer": "jiwer"},
 }
 """Extra of the package -> what it brings: the name to import, and the one to install."""
 
