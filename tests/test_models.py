@@ -1,0 +1,54 @@
+"""What comes with the package beside its code works as it is."""
+
+from __future__ import annotations
+
+import pytest
+
+import unspool
+from unspool.cli.main import run
+from unspool.data.pen.strokes import Strokes
+from unspool.tasks.pen.handwriting import Handwriting
+from unspool.tasks.pen.styles import named_style, style_names
+from unspool.tasks.shipped import model_file, names
+from unspool.tasks.transcribing.copybook import copied
+
+MOST = 8_000_000  # bytes of a model
+
+
+@pytest.fixture(scope="module")
+def pen() -> Handwriting:
+    task = unspool.load("handwriting")
+    assert isinstance(task, Handwriting)
+    return task
+
+
+def test_models_are_small_and_say_whose_data_they_know(capsys: pytest.CaptureFixture[str]) -> None:
+    assert names() == ["handwriting"]
+    assert model_file("handwriting").stat().st_size < MOST
+    assert run(["info", "handwriting"]) == 0
+    card = capsys.readouterr().out
+    for part in ("CC BY 4.0", "UNIPEN", "## Recipe", "## Numbers", "## Limits"):
+        assert part in card
+
+
+@pytest.mark.parametrize("bias", [0.0, 1.0])
+def test_texts_end_where_they_should(pen: Handwriting, bias: float) -> None:
+    for number, text in enumerate(("hello", "Zoe has 37 jazz boxes.", "the quick brown fox")):
+        line = next(pen.lines(text, bias=bias, first=number))
+        assert line.finished
+        assert 0.4 < len(line.strokes) / (pen.pace.per_character * len(text)) < 2.5
+
+
+def test_every_style_can_be_gone_on_from(pen: Handwriting) -> None:
+    assert len(style_names()) >= 4
+    plain = pen.write("hello", bias=1.0)[0]
+    for name in style_names():
+        assert isinstance(named_style(name), Strokes) and named_style(name).text
+        assert pen.write("hello", bias=1.0, style=name)[0].points.shape != plain.points.shape
+
+
+def test_words_for_transcribers_to_learn_from() -> None:
+    words = copied(6, seed=1)
+    assert [len(str(sample.text)) > 0 for sample in words] == 6 * [True]
+    assert len({sample.writer for sample in words}) == 6
+    assert words.fingerprint() == copied(6, seed=1).fingerprint()
