@@ -138,6 +138,34 @@ class Buckets:
 
 
 @dataclass(frozen=True, eq=False)
+class EndToEnd:
+    """S sequences of unequal length in one array, so that millions of steps are one piece of memory.
+
+    rows: float32 [N, C]; sequence s is rows[starts[s]:starts[s + 1]], with starts [S + 1].
+    """
+
+    rows: NDArray[np.float32]
+    starts: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Steps of each sequence, [S]."""
+        return np.diff(self.starts)
+
+    def sample(self, place: int) -> NDArray[np.float32]:
+        """One sequence [T, C]."""
+        return self.rows[self.starts[place] : self.starts[place + 1]]
+
+
+def starts_of(parts: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
+    """Where each of some sequences begins when they are laid end to end, and where the last ends, [S + 1]."""
+    return np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False)
 class Standardiser:
     """Scales each channel to mean 0 and standard deviation 1: z = (x - mean) / std, with mean and std [C].
 

@@ -17,6 +17,7 @@ from unspool.data.pen.read import read_inks
 from unspool.data.pen.screen import Screen
 from unspool.data.pen.split import split_by_writer
 from unspool.data.pen.strokes import Inks, Strokes
+from unspool.data.sequence import EndToEnd, starts_of
 from unspool.errors import DataError
 from unspool.tasks.holdout import fraction_of
 from unspool.tasks.whole.reading import is_given
@@ -25,31 +26,16 @@ NO_TEXT = "no text"
 
 
 @dataclass(frozen=True, eq=False)
-class PenData:
-    """S encoded samples end to end, so that millions of points are one array.
+class PenData(EndToEnd):
+    """S encoded samples, their rows as `Normaliser.encode` gives them, and their texts.
 
-    rows: float32 [N, 3]; sample s is rows[starts[s]:starts[s + 1]], as `Normaliser.encode` gives them.
-    ids: int32 [M]; its text is ids[text_starts[s]:text_starts[s + 1]], empty where the network reads none.
+    ids: int32 [M]; the text of sample s is ids[text_starts[s]:text_starts[s + 1]], empty where the network reads none.
     dropped: how many samples were left out, by the rule that they break.
     """
 
-    rows: NDArray[np.float32]
-    starts: NDArray[np.int64]
     ids: NDArray[np.int32]
     text_starts: NDArray[np.int64]
     dropped: Counter[str]
-
-    def __len__(self) -> int:
-        return len(self.starts) - 1
-
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """Points of each sample, [S]."""
-        return np.diff(self.starts)
-
-    def sample(self, place: int) -> NDArray[np.float32]:
-        """Rows [T, 3] of one sample."""
-        return self.rows[self.starts[place] : self.starts[place + 1]]
 
     def text(self, place: int) -> NDArray[np.int32]:
         """Ids [U] of its text."""
@@ -86,7 +72,7 @@ class Reader(NamedTuple):
                 f"at least one sample must be a line of known characters, but all are left out ({told}); "
                 "give lines with what they say"
             )
-        return PenData(np.concatenate(rows), _starts(rows), np.concatenate(texts), _starts(texts), dropped)
+        return PenData(np.concatenate(rows), starts_of(rows), np.concatenate(texts), starts_of(texts), dropped)
 
     def verdict(self, sample: Strokes) -> str | None:
         """The rule that a normalised sample breaks, None if it breaks none."""
@@ -156,7 +142,3 @@ def _alphabet(inks: Inks, rarest: int) -> Alphabet:
             f"{max(counts.values())} times; lower --rarest"
         )
     return Alphabet(kept)
-
-
-def _starts(parts: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
-    return np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)

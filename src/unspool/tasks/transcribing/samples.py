@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unspool.data.pen.alphabet import written
-from unspool.data.sequence import Standardiser, pad
+from unspool.data.sequence import EndToEnd, Standardiser, pad, starts_of
 from unspool.errors import DataError
 from unspool.heads.ctc import steps_needed
 from unspool.tasks.transcribing.inputs import Given, Input
@@ -38,33 +38,18 @@ class Batch(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
-    """S samples: `rows` [N, C] scaled, sample s is rows[starts[s]:starts[s + 1]]; what it says, and its place in what
-    was given. `dropped` says how many were left out, by the rule that they break."""
+class Samples(EndToEnd):
+    """S samples, their rows scaled; what each says, its place in what was given, and how many rules left out."""
 
-    rows: NDArray[np.float32]
-    starts: NDArray[np.int64]
     texts: tuple[str | None, ...]
     places: NDArray[np.int64]
     dropped: Counter[str]
-
-    def __len__(self) -> int:
-        return len(self.starts) - 1
-
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """Steps of each sample, [S]."""
-        return np.diff(self.starts)
-
-    def sample(self, place: int) -> NDArray[np.float32]:
-        """Features [T, C] of one sample."""
-        return self.rows[self.starts[place] : self.starts[place + 1]]
 
     def select(self, kept: NDArray[np.int64]) -> Samples:
         """Some of them, with the same rows."""
         parts = [self.sample(place) for place in kept.tolist()]
         texts = tuple(self.texts[place] for place in kept.tolist())
-        return replace(self, rows=np.concatenate(parts), starts=_starts(parts), texts=texts, places=self.places[kept])
+        return replace(self, rows=np.concatenate(parts), starts=starts_of(parts), texts=texts, places=self.places[kept])
 
 
 class Encoded(NamedTuple):
@@ -89,7 +74,7 @@ def sampled(given: Given, source: Input, *, texts: bool, fit: bool = False) -> E
     if fit:
         source = replace(source, scaling=Standardiser.fit(parts))  # type: ignore[type-var]
     rows = np.concatenate([source.scaling.apply(part) for part in parts])
-    samples = Samples(rows, _starts(parts), tuple(said[place] for place in kept.tolist()), kept, dropped)
+    samples = Samples(rows, starts_of(parts), tuple(said[place] for place in kept.tolist()), kept, dropped)
     return Encoded(samples, source)
 
 
@@ -141,7 +126,3 @@ def gathered(
     values, lengths = pad(parts)  # [B, T, C]
     ids, widths = pad([targets.encode(samples.texts[int(place)] or "") for place in index])
     return Batch(values.transpose(0, 1).contiguous().to(device), lengths.to(device), ids.to(device), widths.to(device))
-
-
-def _starts(parts: list[Any]) -> NDArray[np.int64]:
-    return np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
