@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -36,12 +33,3 @@ def step_stack(stack: Stack, x: Tensor, state: State) -> tuple[Tensor, State]:
         return shown.h, after
     unrolled = stack(x.unsqueeze(0), state)  # the dispatcher's kernels
     return unrolled.output[0], unrolled.state
-
-
-def join_states(states: Sequence[Any]) -> Any:
-    """The rows of several states of one form, one behind the other; a leaf that is not in use stays None."""
-    first = states[0]
-    if first is None or isinstance(first, Tensor):
-        return None if first is None else torch.cat(list(states))
-    children = [join_states(branches) for branches in zip(*states, strict=True)]
-    return type(first)(*children) if hasattr(first, "_fields") else tuple(children)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unspool.cells import state as trees
-from unspool.engine.stepping import join_states, step_stack
+from unspool.engine.stepping import step_stack
 from unspool.errors import DataError, SpecError
 from unspool.nets.forecast import Forecast
 from unspool.tasks.forecasting.clock import CONFIRMED, PARTS, SURE, Clock, Stamp
@@ -303,8 +303,8 @@ class ForecastStepper:
             for row, place in zip(now, places, strict=True):
                 found[row] = last[place] = total
                 total += 1
-        forecast, looked = self.walk.look(torch.cat(ahead), join_states(states))
-        everything = join_states([state, looked])
+        forecast, looked = self.walk.look(torch.cat(ahead), trees.join(states))
+        everything = trees.join([state, looked])
         met = trees.select(everything, [before[row] for row in rows])
         nats = self.walk.surprise(x[rows, :split], met)
         nats[course.anew[list(rows)]] = math.nan
@@ -330,7 +330,7 @@ class ForecastStepper:
         order = list(range(len(part.begun)))
         for place, at in enumerate(longest):
             order[late[at]] = len(order) + place
-        everything: ForecastState = join_states([part, waiting, *reversed(done)])
+        everything: ForecastState = trees.join([part, waiting, *reversed(done)])
         return trees.select(everything, order)
 
     def _answers(self, found: Forecast, nats: NDArray[np.float64]) -> list[dict[str, Any]]:
