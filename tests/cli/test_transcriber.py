@@ -129,3 +129,21 @@ def test_what_is_refused(ear: Path, ran: Ran, tmp_path: Path, arguments: list[st
     (tmp_path / "lm").write_bytes(model_bytes("language"))
     out, error = ran(*(part.format(ear=ear, here=tmp_path) for part in arguments), status=status)
     assert out == "" and told in error and error.count("unspool: ") == 1
+
+
+def test_a_part_held_out_by_name_is_found_again_from_anywhere(
+    ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pattern is for the files' own names: the folder, given here from within, may be read from elsewhere later."""
+    folder = tmp_path / "0_all" / "speech"
+    folder.mkdir(parents=True)
+    for number, sound in enumerate(made_sounds(12, 3)):
+        soundfile.write(folder / f"{number}_{sound.speaker}.wav", sound.samples(8000), 8000)
+        (folder / f"{number}_{sound.speaker}.txt").write_text(str(sound.text))
+    monkeypatch.chdir(folder.parent)
+    ran("train", "transcriber", "speech", "--hold-out", "0_*", "--steps", 2, "--out", tmp_path / "run", *SMALL)
+    monkeypatch.chdir(tmp_path)
+    measured = json.loads(ran("evaluate", "run", folder, "--json")[0])
+    assert measured["sequences"] == 1 and measured["split"].endswith("the 1 of 12 recordings that match 0_*")
+    ran("resume", "run", "--steps", 3)
+    assert "matches 0 of 12" in ran("train", "transcriber", folder, "--hold-out", "*0_all*", status=1)[1]

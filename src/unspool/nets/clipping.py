@@ -37,6 +37,10 @@ class Clipping:
         self.outputs, self.inputs = outputs, inputs
         self._unit: Tensor | float = 1.0
 
+    def unmeasured(self) -> None:
+        """Forget what an earlier loss was divided by: until the next that is measured, bounds count as they are."""
+        self._unit = 1.0
+
     def measured(self, losses: Tensor) -> Tensor:
         """Return losses [...] as they are; the bounds count in units of them from their next derivative on."""
         if losses.requires_grad:

@@ -138,6 +138,8 @@ class Scribe(nn.Module):
         generator: torch.Generator | None,
         record: Sequence[str] = (),
     ) -> Unrolled:
+        if self.clipping is not None:
+            self.clipping.unmeasured()
         if state is not None and self.training:
             state = self.stack.redraw(state, generator)
         found: Unrolled = self.stack(x, state, lengths, context=memory, generator=generator, record=record)

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 WIDTH = 64
 KERNEL, STRIDE, LAYERS = 9, 2, 2
+SHORTER = STRIDE**LAYERS  # steps that become one
 
 
 class SeriesEncoder(nn.Module):

@@ -14,7 +14,7 @@ from unspool.engine.layers import Stack, build_stack
 from unspool.engine.stepping import step_stack
 from unspool.errors import SpecError
 from unspool.nets.initialise import initialise
-from unspool.nets.series import LAYERS, STRIDE, SeriesEncoder, framed
+from unspool.nets.series import SHORTER, SeriesEncoder, framed
 
 
 class Scores(NamedTuple):
@@ -76,7 +76,7 @@ class TranscribingNet(nn.Module):
     @property
     def steps_per_frame(self) -> int:
         """Steps of the input that a row of scores stands for."""
-        return STRIDE**LAYERS if self.encoder is not None else self.frame
+        return SHORTER if self.encoder is not None else self.frame
 
     def forward(self, x: Tensor, lengths: Tensor, *, generator: torch.Generator | None = None) -> Scores:
         """Return scores for every frame of each sequence."""

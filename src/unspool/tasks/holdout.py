@@ -27,6 +27,16 @@ def located(validation: str) -> str:
     return validation if fraction_of(validation) is not None else str(Path(validation).resolve())
 
 
+def judged_on(given: str, known: str, split: str, what: str = "data") -> str:
+    """Say what a model is judged on that is not the held-out part of its training data.
+
+    `given` is the fingerprint of what came, `known` that of the training data, followed by that of a validation file.
+    """
+    if given == known[: len(given)]:
+        return f"the training {what} itself"
+    return f"{split}, watched during training" if given == known[len(given) :] else f"the whole of the given {what}"
+
+
 def listed(data: Any) -> Any:
     """Return a single path or text as a list of one; anything else as it is."""
     return [data] if isinstance(data, str | PathLike | Text) else data

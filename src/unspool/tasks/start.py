@@ -14,7 +14,7 @@ from unspool.errors import CheckpointError, MissingExtra, SpecError
 from unspool.figure import save
 from unspool.spec import from_dict, to_dict
 from unspool.tasks import task_entry
-from unspool.tasks.holdout import listed, paths_of
+from unspool.tasks.holdout import fraction_of, listed, paths_of
 from unspool.tasks.load import choose_device, load, prepare_again, task_of
 from unspool.tasks.standard_input import standard_input, waiting
 from unspool.training import checkpoint
@@ -116,7 +116,7 @@ def begin(
         with ranks.together():
             task.sources = paths_of(data)  # "-" stays: it means the text that the run keeps
             task.model = task.build().to(ranks.place(choose_device(device)))
-            remark = "" if start is None else task.inherit(start, str(base))
+            remark = "" if start is None else _told(task.inherit(start, str(base)), _overlap(start, task, str(base)))
             training = Training(task, ranks)
             if baseline and ranks.first:
                 _announce(ranks, tell, "measuring the baseline")
@@ -347,6 +347,17 @@ def _inherit(options: TrainingOptions, base: Task, kind: type[Task]) -> Training
     if all(values[name] == defaults[name] for name in reading):
         values |= {name: theirs[name] for name in reading}
     return from_dict(type(options), values)
+
+
+def _overlap(base: Task, task: Task, origin: str) -> str:
+    """What a validation is worth that was drawn from other data than the base's own was drawn from."""
+    if base.fingerprint == task.fingerprint or fraction_of(task.options.validation) is None:
+        return ""
+    return f"what is held out is new to the network only if it was not among the data that {origin} was trained on"
+
+
+def _told(*remarks: str) -> str:
+    return "; ".join(remark for remark in remarks if remark)
 
 
 def _cycle_of(document: Mapping[str, Any], path: Path) -> tuple[Cycle, float]:

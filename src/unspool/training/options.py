@@ -42,6 +42,7 @@ NETWORK_OPTIONS = frozenset(
         "components",
         "window_components",
         "points_per_letter",
+        "rarest",
         "input",
         "bands",
     )

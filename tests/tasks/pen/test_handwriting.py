@@ -158,6 +158,8 @@ def test_graves_optimizer_takes_the_derivatives_of_a_whole_sample() -> None:
     """The floor under the deviation of its derivatives is meant for sums over samples of some hundred points."""
     plain, graves = handwriting(), handwriting(optimizer="graves")
     assert graves.options.clip == UNCLIPPED and graves.options.learning_rate == 1e-4
+    assert graves.options.weight_decay == 0.0 < plain.options.weight_decay
+    assert handwriting(optimizer="graves", weight_decay=0.1).options.weight_decay == 0.1
     assert graves.model.load_state_dict(plain.model.state_dict())
     batch = next(plain.batches())
     sums = [task.loss(batch, None).sum for task in (plain, graves)]
@@ -178,6 +180,7 @@ def test_a_training_goes_on_from_another_run(tmp_path: Path) -> None:
     task = session.task
     assert isinstance(task, Handwriting) and isinstance(base, Handwriting)
     assert task.reader.normaliser == base.reader.normaliser and task.reader.alphabet == base.reader.alphabet
+    assert "new to the network only if it was not among the data that" in session.remark
     assert task.pace == base.pace and task.describe()["left_out"] == {"rare character": 4}
     for name, weight in task.model.state_dict().items():
         assert torch.equal(weight, base.model.state_dict()[name])
@@ -186,13 +189,14 @@ def test_a_training_goes_on_from_another_run(tmp_path: Path) -> None:
         ({"components": 3}, "--components is fixed by --from: the model has 2, got 3"),
         ({"prediction": True}, "--prediction is fixed by --from"),
         ({"points_per_letter": 9.0}, "--points-per-letter is fixed by --from"),
+        ({"rarest": 99}, "--rarest is fixed by --from: the model has"),
     ):
         with pytest.raises(SpecError, match=told):
             begin("handwriting", new, base=str(tmp_path / "base"), options=options)
 
 
 def test_adaptive_noise_begins_from_a_network_without_it(tmp_path: Path) -> None:
-    """As in section 5.4 of Graves (2013), whose networks with noise are those without it, retrained."""
+    """As in section 5.2 of Graves (2013), whose networks with noise are those without it, retrained."""
     base = trained(tmp_path / "base", steps=3).model
     options = {"adaptive_weight_noise": True, "weight_noise": 0.05}
     session = begin("handwriting", inks(), options=options, base=str(tmp_path / "base"), out=str(tmp_path / "noisy"),
@@ -205,6 +209,23 @@ def test_adaptive_noise_begins_from_a_network_without_it(tmp_path: Path) -> None
     plain = begin("handwriting", inks(), options={"adaptive_weight_noise": False}, base=str(tmp_path / "noisy"),
                   out=str(tmp_path / "plain"), budget=Budget("steps", 2)).task  # fmt: skip
     assert not any(name.startswith("noise.") for name in plain.model.state_dict())
+
+
+def test_an_epoch_pays_once_for_the_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples that are cut off for training too."""
+    paid: list[float] = []
+
+    def pay(net: object, loss: torch.Tensor, share: float) -> torch.Tensor:
+        paid.append(share)
+        return loss
+
+    monkeypatch.setattr("unspool.tasks.pen.handwriting.with_complexity", pay)
+    task = handwriting(adaptive_weight_noise=True, longest=9)
+    assert task.training is not None and task.training.lengths.max() > 9
+    batches = task.batches()
+    for _ in range(batches.steps_per_epoch):
+        task.loss(next(batches), None)
+    assert sum(paid) == pytest.approx(1.0)
 
 
 def test_what_describes_a_run() -> None:

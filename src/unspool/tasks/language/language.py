@@ -25,7 +25,7 @@ from unspool.nets.sequence import SequenceNet
 from unspool.nets.softmax import Clusters, clusters_of
 from unspool.spec import replace
 from unspool.tasks.dependent import check_dependent
-from unspool.tasks.holdout import fraction_of, located
+from unspool.tasks.holdout import fraction_of, judged_on, located
 from unspool.tasks.language.advice import advise
 from unspool.tasks.language.dynamic import dynamic_losses, slow_pass
 from unspool.tasks.language.options import LanguageOptions
@@ -264,7 +264,8 @@ class Language(TextModel, Task):
         if corpus.fingerprint == self.fingerprint and fraction is not None:
             self._split(corpus, fraction, [])
             return {**self.metrics(dynamic_rate), "split": self.split}
-        return {**self._measure(corpus.ids, dynamic_rate), "split": "the whole of the given text"}
+        told = judged_on(corpus.fingerprint, self.fingerprint, self.split, "text")
+        return {**self._measure(corpus.ids, dynamic_rate), "split": told}
 
     def specimen(self, data: Any, steps: int) -> Specimen:
         """Return windows spread over a text."""

@@ -27,7 +27,7 @@ from unspool.nets.scribe import PredictionNet, Scribe, SynthesisNet, shifted
 from unspool.spec import replace
 from unspool.tasks.batches import Gathered
 from unspool.tasks.dependent import check_dependent
-from unspool.tasks.holdout import fraction_of, located
+from unspool.tasks.holdout import fraction_of, judged_on, located
 from unspool.tasks.pen.batches import PenBatch, gathered, training_batches
 from unspool.tasks.pen.breaking import Width
 from unspool.tasks.pen.hand import Style, hand
@@ -106,6 +106,7 @@ class Handwriting(Task):
             dropout=0.0,
             learning_rate=o.learning_rate or (1e-4 if graves else proposal.learning_rate),
             clip=UNCLIPPED if graves and o.clip == HandwritingOptions.clip else o.clip,
+            weight_decay=0.0 if graves and o.weight_decay == HandwritingOptions.weight_decay else o.weight_decay,
             batch_size=proposal.batch_size,
         )
         self.budget = proposal.budget
@@ -170,7 +171,8 @@ class Handwriting(Task):
         nats, _ = self.model.nats(shifted(points), points, lengths=lengths, memory=memory, generator=generator)
         items, total = int(lengths.sum()), nats.sum()
         if self.training is not None:
-            total = with_complexity(self.model, total, items / len(self.training.rows))
+            visited = int(self.training.lengths.clip(max=self.options.longest).sum())  # in an epoch
+            total = with_complexity(self.model, total, items / visited)
         return Loss(self._weighted(total), items, None, {})
 
     def _weighted(self, total: Tensor) -> Tensor:
@@ -192,9 +194,11 @@ class Handwriting(Task):
 
     def evaluate(self, data: Any) -> dict[str, Any]:
         """Return the metrics on other samples; of the training data, only the held-out writers are used."""
-        inks, told = read_inks(data), "the whole of the given data"
+        inks, told = read_inks(data), self.split
         if fraction_of(self.options.validation) is not None and inks.fingerprint() == self.fingerprint:
-            inks, told = divided(data, self.options.validation, self.options.seed).held, self.split
+            inks = divided(inks, self.options.validation, self.options.seed).held
+        else:
+            told = judged_on(inks.fingerprint(), self.fingerprint, self.split)
         given = self.reader.encoded(inks)
         return {**self._measure(given), "left_out": dict(given.dropped), "split": told}
 
@@ -244,6 +248,8 @@ class Handwriting(Task):
 
         With `echo` the strokes that a network without texts goes on after are part of what it returns.
         """
+        if line_length is not None and not self.symbols:
+            raise SpecError(f"a model that reads no text writes no lines, got line_length={line_length}; leave it out")
         if text is None or not self.symbols:
             number = asked.pop("number", 0)
             return Manuscript([list(self.pen(weights).lines(text, style=style, echo=echo, first=number, **asked))])

@@ -27,7 +27,7 @@ from unspool.spec import replace
 from unspool.tasks.batches import Gathered
 from unspool.tasks.confusion import draw_confusion
 from unspool.tasks.dependent import check_dependent
-from unspool.tasks.holdout import fraction_of, listed, located, paths_of
+from unspool.tasks.holdout import fraction_of, judged_on, listed, located, paths_of
 from unspool.tasks.specimens import side_by_side, spread
 from unspool.tasks.tagging.batches import Batch, batch_of, cut
 from unspool.tasks.tagging.encoding import Encoding, Symbols, encoding_from_dict, encoding_of
@@ -199,14 +199,11 @@ class Tagger(Task):
         """Return the metrics on other labelled sequences; of the training data, only the held-out part is used."""
         given = _read(self.options, data, self.classes, self.encoding.columns)
         self.encoding.check(given)
-        fraction, told = fraction_of(self.options.validation), "the whole of the given data"
-        known = [self.fingerprint[: len(given.fingerprint)], self.fingerprint[len(given.fingerprint) :]]
-        if given.fingerprint == known[0]:
-            told = "the training data itself"
-            if fraction is not None:
-                (_, given), told = split(given, fraction, self.options.seed), self.split
-        elif given.fingerprint == known[1]:
-            told = f"{self.split}, watched during training"
+        fraction, told = fraction_of(self.options.validation), self.split
+        if given.fingerprint == self.fingerprint and fraction is not None:
+            _, given = split(given, fraction, self.options.seed)
+        else:
+            told = judged_on(given.fingerprint, self.fingerprint, self.split)
         return {**self._measure(given), "classes": list(self.classes), "split": told}
 
     def predict(self, data: Any) -> list[Tagging]:

@@ -15,7 +15,6 @@ from unspool.tasks.shipped import model_file
 
 WORD: Final = re.compile(r"[A-Za-z]{1,8}")
 BIASES: Final = (0.0, 1.0)  # from as people write to neat
-HANDS: Final = 20  # that the words count as, so that whole hands are held out
 
 
 def copied(count: int = 600, seed: int = 0) -> Inks:
@@ -30,5 +29,5 @@ def copied(count: int = 600, seed: int = 0) -> Inks:
     found = []
     for number, word in enumerate(words.tolist()):
         (line,) = task.write(word, bias=float(generator.uniform(*BIASES)), seed=seed, number=number)
-        found.append(Strokes(line.points, line.last, text=word, writer=f"copied {number % HANDS}"))
+        found.append(Strokes(line.points, line.last, text=word))
     return Inks(found)

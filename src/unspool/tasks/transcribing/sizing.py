@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from unspool.nets.series import SHORTER
 from unspool.training.options import Budget
 
 QUARTERED = 12.0  # steps a symbol from which on convolutions may leave a quarter of them
-CONVOLVED = 4  # steps that then become one
 APART = 3.0  # frames a symbol that should be left
 SMALL = 200_000  # frames of a small training set
 UPDATES = 3000  # at least
@@ -43,7 +43,7 @@ def transcriber_sizing(
         encoder = "conv" if not causal and frame in (None, 1) and a_symbol >= QUARTERED else "linear"
     if frame is None:
         frame = 1 if encoder == "conv" else max(1, min(8, int(a_symbol / APART)))
-    small = steps // (CONVOLVED if encoder == "conv" else frame) <= SMALL
+    small = steps // (SHORTER if encoder == "conv" else frame) <= SMALL
     batch_size = max(4, min(16 if small else 32, samples // 16))
     epochs = max(10, -(-UPDATES * batch_size // samples))
     hidden = 96 if small else 128

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -18,11 +18,12 @@ from unspool.data.sources import Text
 from unspool.errors import DataError, SpecError
 from unspool.figure import save
 from unspool.heads.ctc import CTC
+from unspool.nets.series import SHORTER
 from unspool.nets.transcribing import TranscribingNet
 from unspool.spec import replace
 from unspool.tasks.batches import Gathered
 from unspool.tasks.dependent import check_dependent
-from unspool.tasks.holdout import fraction_of, located
+from unspool.tasks.holdout import fraction_of, judged_on, located
 from unspool.tasks.specimens import side_by_side, spread
 from unspool.tasks.transcribing.inputs import Given, Input
 from unspool.tasks.transcribing.kinds import built_in, input_class, kind_of, read
@@ -122,7 +123,7 @@ class Transcriber(Task):
     @property
     def steps_per_frame(self) -> int:
         """Steps of the input that become one row of scores."""
-        return 4 if self.options.encoder == "conv" else int(self.options.frame or 1)
+        return SHORTER if self.options.encoder == "conv" else int(self.options.frame or 1)
 
     @property
     def device(self) -> torch.device:
@@ -204,13 +205,9 @@ class Transcriber(Task):
     def evaluate(self, data: Any, search: Search | None = None) -> dict[str, Any]:
         """Return the metrics on other recordings; of the training data, only the held-out part is used."""
         whole = read(self.source.kind, data, self.options, self.source.columns)
-        given, told = held_out(self, whole), "the whole of the given data"
-        if given is not whole:
-            told = self.split
-        elif whole.fingerprint == self.fingerprint[: len(whole.fingerprint)]:
-            told = "the training data itself"
-        elif whole.fingerprint == self.fingerprint[len(whole.fingerprint) :]:
-            told = f"{self.split}, watched during training"
+        given, told = held_out(self, whole), self.split
+        if given is whole:
+            told = judged_on(whole.fingerprint, self.fingerprint, self.split)
         samples = sampled(given, self.source, texts=True).samples
         return {**self._measure(samples, search), "left_out": dict(samples.dropped), "split": told}
 
@@ -365,4 +362,6 @@ def _divided(whole: Given, options: TranscriberOptions) -> Division:
 
 
 def _matches(pattern: str, names: tuple[str, str | None]) -> bool:
-    return any(fnmatchcase(name or "", pattern) for name in names)
+    """By the name of the file alone, so that it does not matter where the files lie, or by speaker or writer."""
+    name, group = names
+    return fnmatchcase(PurePath(name).name, pattern) or fnmatchcase(group or "", pattern)

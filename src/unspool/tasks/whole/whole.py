@@ -24,7 +24,7 @@ from unspool.nets.pooled import PooledNet
 from unspool.spec import replace
 from unspool.tasks.batches import Gathered, by_length
 from unspool.tasks.dependent import check_dependent, check_kind
-from unspool.tasks.holdout import fraction_of, located
+from unspool.tasks.holdout import fraction_of, judged_on, located
 from unspool.tasks.specimens import sequences
 from unspool.tasks.whole.committee import Committee, built
 from unspool.tasks.whole.options import WholeOptions, check_frame, check_together
@@ -49,7 +49,6 @@ from unspool.tasks.whole.stepper import WholeStepper
 from unspool.training.options import Budget, TrainingOptions
 from unspool.training.protocol import Loss, Specimen, Task
 
-WHOLE = "the whole of the given data"
 FEW = 200  # held-out sequences below which the last model is kept: the best of many is chance
 LONG = 50  # steps of the longest sequence from which on gates begin with long memories, where only the last step counts
 
@@ -296,12 +295,7 @@ class Whole(Task):
         if given.fingerprint == self.fingerprint and fraction is not None:
             _, self.held = split(given, fraction, self.options.seed)
             return {**self.metrics(), "split": told_split(given, self.held, fraction, self.options.seed)}
-        told, size = WHOLE, len(given.fingerprint)
-        if fraction is None and given.fingerprint == self.fingerprint[:size]:  # that of the held-out file follows
-            told = "the training data itself"
-        elif fraction is None and given.fingerprint == self.fingerprint[size:]:
-            told = f"{self.split}, watched during training"
-        return {**self.measure(given), "split": told}
+        return {**self.measure(given), "split": judged_on(given.fingerprint, self.fingerprint, self.split)}
 
     def answers(self, data: Any) -> list[dict[str, Any]]:
         """Return the answer for each sequence in files, in a text, or in Python."""
