@@ -121,6 +121,38 @@ def test_channels_orientation_units_and_parts_of_a_stroke():
     assert found.times == pytest.approx([1.5, 1.6, 1.7, 1.8])
 
 
+RELATIVE = '<traceFormat><channel name="X"/><channel name="Y"/><channel name="T" units="{}"{}/></traceFormat>'
+
+
+@pytest.mark.parametrize(("units", "ticks"), [("ms", 1), ("us", 1000), ("ns", 1_000_000)])
+def test_times_from_the_start_of_each_trace(units, ticks):
+    """Offsets are milliseconds whatever the unit of T, and no rounding lets the second trace begin too early."""
+    (found,) = read(
+        INK + RELATIVE.format(units, "") + f'<trace>1 1 0, 2 2 {9 * ticks}</trace><trace timeOffset="9">3 3 0</trace>'
+        f'<trace timeOffset="100.5" continuation="begin">4 4 0, 5 5 {200 * ticks}</trace>'
+        f'<trace timeOffset="300.5" continuation="end">6 6 0, 7 7 {20 * ticks}</trace></ink>'
+    )
+    assert found.times == pytest.approx([0, 0.009, 0.009, 0.1005, 0.3005, 0.3005, 0.3205])
+
+
+def test_times_that_count_from_a_timestamp_are_not_moved():
+    (found,) = read(
+        INK + RELATIVE.format("ms", ' respectTo="#ts"') + '<trace timeOffset="500">1 1 500</trace>'
+        '<trace timeOffset="800">1 1 800, 2 2 900</trace></ink>'
+    )
+    assert found.times == pytest.approx([0.5, 0.8, 0.9])
+
+
+@pytest.mark.parametrize("second", ["", ' continuation="end"', ' timeOffset="10"'])
+def test_times_that_fall_from_trace_to_trace_are_left_out(second):
+    whole = INK + RELATIVE.format("ms", "")
+    falling, rising = (
+        read(whole + f"<trace>1 1 0, 2 2 {end}</trace><trace{second}>3 3 0, 4 4 70</trace></ink>")[0] for end in (90, 0)
+    )
+    assert falling.times is None and len(falling) == 4
+    assert rising.times is not None
+
+
 @pytest.mark.parametrize(
     ("body", "parts"),
     [
@@ -134,6 +166,8 @@ def test_channels_orientation_units_and_parts_of_a_stroke():
         ('<traceGroup id="g"><traceView traceDataRef="#g"/></traceGroup>', ("'#g' of a.inkml",)),
         ('<trace id="t">1 2</trace><traceView traceDataRef="#t" from="2"/>', ("whole traces",)),
         ('<traceFormat><channel name="X"/><channel name="Z"/></traceFormat><trace>1 2</trace>', ("X and Y", "X, Z")),
+        (TIMED + "<trace>1 2 3 4, 1 2 2 4</trace>", ("sample 1 of a.inkml", "never fall", "point 2")),
+        (TIMED + '<trace timeOffset="soon">1 2 3 4</trace>', ("timeOffset", "sample 1 of a.inkml", "'soon'")),
         (TIMED.replace('"s"', '"min"') + "<trace>1 2 3 4</trace>", ("unit of T", "'min'")),
     ],
 )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -23,12 +25,27 @@ def test_bounds_and_length_of_ink():
     assert TWO.length() == 5 + 2  # the pen-up move does not count
 
 
-def test_a_sample_cannot_be_changed():
-    given_points = np.zeros((1, 2))
-    sample = Strokes(given_points, np.array([True]))
+@pytest.mark.parametrize(
+    "shown", [lambda array: array, np.ndarray.view, lambda array: np.broadcast_to(array, array.shape)]
+)
+def test_a_sample_cannot_be_changed(shown):
+    """Nor by what it was made of, which stays the caller's to write, even where they gave a view that is read-only."""
+    own = np.zeros((3, 2)), np.array([True, False, True]), np.zeros(3), np.zeros(3)
+    sample = Strokes(*map(shown, own))
+    before = Inks([sample]).fingerprint()
     with pytest.raises(ValueError, match="read-only"):
         sample.points[0, 0] = 1
-    given_points[0, 0] = 1  # the caller's own array stays theirs to write
+    for array in own:
+        array[0] = not array[0].any()
+    assert not sample.points.any() and not sample.times.any() and not sample.pressure.any()
+    assert sample.last.tolist() == [True, False, True]
+    assert Inks([sample]).fingerprint() == before
+
+
+def test_what_cannot_be_changed_is_not_copied():
+    named = replace(TWO, text="c")
+    assert named.points is TWO.points and named.last is TWO.last
+    assert np.shares_memory(Strokes(TWO.points[:2], TWO.last[:2]).points, TWO.points)
 
 
 def test_affine_maps():

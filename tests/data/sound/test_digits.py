@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from unspool.data.sound.digits import Digit, digit_of, official_part
+from unspool.data.sound.digits import Digit, digit_of
 
 
 @pytest.mark.parametrize(
@@ -20,14 +20,3 @@ from unspool.data.sound.digits import Digit, digit_of, official_part
 )
 def test_names(name, digit):
     assert digit_of(name) == digit
-
-
-def test_the_official_split():
-    """README of the dataset: recordings numbered 0-4 (inclusive) are in the test and 5-49 in the training set."""
-    parts = [official_part(f"recordings/3_lucas_{index}.wav") for index in range(50)]
-    assert parts == ["test"] * 5 + ["training"] * 45
-
-
-def test_a_name_without_an_index(refused):
-    with refused("LABEL_SPEAKER_INDEX", "hello.wav"):
-        official_part("hello.wav")

@@ -167,15 +167,12 @@ def test_standard_input(tmp_path, monkeypatch):
     assert (sound.name, len(sound.samples())) == ("standard input", 4000)
 
 
-def test_texts_may_be_required(tmp_path, refused):
+def test_an_empty_text_is_a_text(tmp_path):
     nothing_said(tmp_path)
-    with refused("2 of 2 have none", "0_theo_12.wav", "audio_filepath"):
-        read_sounds(tmp_path, require_texts=True)
     write(tmp_path / "holiday.txt", "sun")
-    with refused("1 of 2 have none", "0_theo_12.wav"):
-        read_sounds(tmp_path, require_texts=True)
+    assert [sound.text for sound in read_sounds(tmp_path)] == [None, "sun"]
     write(tmp_path / "0_theo_12.txt", "")
-    assert [sound.text for sound in read_sounds(tmp_path, require_texts=True)] == ["", "sun"]
+    assert [sound.text for sound in read_sounds(tmp_path)] == ["", "sun"]
 
 
 def test_lists_of_several_kinds(tmp_path, refused):

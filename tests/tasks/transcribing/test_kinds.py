@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,38 @@ def test_of_a_file(tmp_path: Path, name: str, content: str | None, kind: str) ->
         (tmp_path / name).write_text(content)
     (tmp_path / "beside.flac").write_text("a sound in the same folder says nothing about a table")
     assert kind_of(str(tmp_path / name)) == kind
+
+
+LINE = {"text": "a", "y": "up", "strokes": [[[0.25 * x, 1.5] for x in range(300)]]}  # 3 KB
+SERIES = [[0.25 * x, 1.5] for x in range(300)]
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "kind"),
+    [
+        ("a.json", [LINE] * 4, "pen"),
+        ("a.json", [LINE] * 120, "pen"),  # its one line is cut before its end
+        ("a.json", [SERIES] * 4, "numbers"),
+        ("a.json", [SERIES] * 120, "numbers"),
+        ("a.json", [{"series": SERIES, "text": '"strokes":'}] * 120, "numbers"),
+        ("a.jsonl", {**LINE, "strokes": LINE["strokes"] * 120}, "pen"),
+        ("a.jsonl", {"series": SERIES * 120, "label": "a"}, "numbers"),
+        ("a.json", {"drawing": [[[1, 2], [3, 4]]] * 9999}, "pen"),
+        ("a.json", [], "numbers"),
+        ("a.json", [3, LINE], "numbers"),
+    ],
+)
+def test_of_json_on_one_line_of_any_length(tmp_path: Path, name: str, found: object, kind: str) -> None:
+    (tmp_path / name).write_text(json.dumps(found))
+    assert kind_of(tmp_path / name) == kind
+
+
+def test_of_json_that_cannot_be_parsed(tmp_path: Path) -> None:
+    """Its reader will say what is wrong."""
+    (tmp_path / "deep.json").write_text("[" * 50_000)
+    (tmp_path / "latin.json").write_bytes(b'{"text": "\xe9", "y": "up", "strokes": []}')
+    found = [kind_of(tmp_path / name) for name in ("deep.json", "latin.json", "none.json")]
+    assert found == ["numbers", "pen", "numbers"]
 
 
 def test_of_arrays_in_a_file(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 A sample is the whole file if `ink` has a text annotation or no trace group; otherwise each outermost group is one.
 Channels X, Y, T and F are read, all others are passed over; pen-up traces are left out. Y grows down as the
-Recommendation has it, unless the channel says orientation="-ve".
+Recommendation has it, unless the channel says orientation="-ve". T counts from the start of its trace, which
+timeOffset gives in ms, unless the channel says respectTo; times that then fall from trace to trace are left out.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from unspool.data.pen.traces import Channel, decode_trace
 from unspool.errors import DataError, ShapeError
 
 TEXTS: Final = ("text", "transcription", "truth", "groundtruth", "label")
-SECONDS: Final = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+PER_SECOND: Final = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 DEFAULT: Final = [Channel("X"), Channel("Y", -1.0)]
 
 
@@ -87,6 +88,7 @@ def _traces(element: Element, named: dict[str, Element], origin: str, depth: int
 
 def _sample(group: _Group, root: Element, named: dict[str, Element], where: str, writer: str | None) -> Strokes:
     parts: list[dict[str, NDArray[np.float64]]] = []
+    ended, falls = np.empty(0), False
     for number, trace in enumerate(group.traces, start=1):
         if trace.get("type") == "penUp":
             continue
@@ -95,6 +97,9 @@ def _sample(group: _Group, root: Element, named: dict[str, Element], where: str,
         columns = {channel.name: values[:, place] for place, channel in enumerate(channels)}
         if "X" not in columns or "Y" not in columns:
             raise DataError(f"traces must have the channels X and Y, but {where} has {', '.join(columns)}; add them")
+        if "T" in columns:
+            falls |= bool((columns["T"][:1] < ended).any())
+            ended = columns["T"][-1:]
         if trace.get("continuation") in ("middle", "end") and parts:
             parts[-1] = {name: np.append(parts[-1][name], columns[name]) for name in parts[-1].keys() & columns.keys()}
         else:
@@ -102,7 +107,7 @@ def _sample(group: _Group, root: Element, named: dict[str, Element], where: str,
     try:
         return Strokes.of(
             [np.stack([part["X"], part["Y"]], axis=1) for part in parts],
-            [part["T"] for part in parts] if all("T" in part for part in parts) else None,
+            [part["T"] for part in parts] if not falls and all("T" in part for part in parts) else None,
             [part["F"] for part in parts] if all("F" in part for part in parts) else None,
             _annotation(group.element, TEXTS),
             _annotation(group.element, ("writer", "author")) or writer,
@@ -118,7 +123,17 @@ def _channels(trace: Element, root: Element, named: dict[str, Element], where: s
     declared = next((element for element in formats if element is not None), None)
     if declared is None:
         return DEFAULT
-    return [_channel(channel, where) for channel in declared.iter("channel")] or DEFAULT
+    start = _milliseconds(trace, where)
+    return [_channel(channel, start, where) for channel in declared.iter("channel")] or DEFAULT
+
+
+def _milliseconds(trace: Element, where: str) -> float:
+    """Its timeOffset, 0 where it has none."""
+    offset = trace.get("timeOffset", "0")
+    try:
+        return float(offset)
+    except ValueError as error:
+        raise DataError(f"timeOffset must be milliseconds, but {where} has {offset!r}; give a number") from error
 
 
 def _format(context: Element | None, named: dict[str, Element]) -> Element | None:
@@ -133,7 +148,8 @@ def _format(context: Element | None, named: dict[str, Element]) -> Element | Non
     return None
 
 
-def _channel(element: Element, where: str) -> Channel:
+def _channel(element: Element, start: float, where: str) -> Channel:
+    """A channel of a trace that starts at that many milliseconds."""
     name, backwards = element.get("name", ""), element.get("orientation") == "-ve"
     scale = 1.0
     if name == "Y":
@@ -142,9 +158,12 @@ def _channel(element: Element, where: str) -> Channel:
         scale = -1.0
     elif name == "T":
         units = element.get("units", "ms")
-        if units not in SECONDS:
-            raise DataError(f"the unit of T must be one of {', '.join(SECONDS)}, but {where} has {units!r}; convert it")
-        scale = SECONDS[units]
+        if units not in PER_SECOND:
+            raise DataError(
+                f"the unit of T must be one of {', '.join(PER_SECOND)}, but {where} has {units!r}; convert it"
+            )
+        origin = 0.0 if element.get("respectTo") else start * (PER_SECOND[units] / PER_SECOND["ms"])
+        return Channel(name, 1 / PER_SECOND[units], origin)
     return Channel(name, scale)
 
 

@@ -6,6 +6,7 @@ which run whatever code is in them when they are opened; they are refused with t
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Final
 
@@ -17,9 +18,9 @@ from unspool.errors import DataError
 
 # every array of the file, in order: an .npz may hold train, valid and test; an .npy is one array of samples
 CONVERT: Final = (
-    "python -c \"import numpy as np; f = np.load({path!r}, allow_pickle=True, encoding='latin1'); "
-    "s = [x for k in (f.files if hasattr(f, 'files') else [...]) for x in f[k]]; "
-    'np.savez({plain!r}, values=np.concatenate(s), lengths=[len(x) for x in s])"'
+    'import sys, numpy as np; f = np.load(sys.argv[1], allow_pickle=True, encoding="latin1"); '
+    's = [x for k in (f.files if hasattr(f, "files") else [...]) for x in f[k]]; '
+    "np.savez(sys.argv[2], values=np.concatenate(s), lengths=[len(x) for x in s])"
 )
 
 
@@ -28,7 +29,7 @@ def pickled(path: str) -> DataError:
     plain = path.removesuffix(".npz").removesuffix(".npy") + "-plain.npz"
     return DataError(
         f"a file of strokes must hold plain arrays, but {path} holds pickled objects, which can run any code; if you "
-        f"trust where it came from, convert it with: {CONVERT.format(path=path, plain=plain)}"
+        f"trust where it came from, convert it with: {shlex.join(['python', '-c', CONVERT, path, plain])}"
     )
 
 

@@ -126,6 +126,10 @@ class Strokes:
         steps = np.hypot(*np.diff(self.points, axis=0).T)
         return float(steps[~self.last[:-1]].sum())
 
+    def seconds(self) -> float:
+        """How long the pen was down: sum of t_t - t_{t-1} within strokes; 0 without times."""
+        return 0.0 if self.times is None else float(np.diff(self.times)[~self.last[:-1]].sum())
+
     def transformed(self, matrix: ArrayLike) -> Strokes:
         """p' = A p + b for an affine matrix [2, 3] = [A | b]."""
         affine = np.asarray(matrix, dtype=np.float64)
@@ -222,10 +226,19 @@ class Inks(Sequence[Strokes]):
 
 
 def _frozen(values: ArrayLike, dtype: type[np.generic]) -> NDArray[Any]:
-    """A view that cannot be written to."""
-    array = np.asarray(values, dtype=dtype).view()
+    """An array that nobody can write to: a copy, unless these values are one."""
+    if isinstance(values, np.ndarray) and values.dtype == dtype and _is_frozen(values):
+        return values
+    array = np.array(values, dtype=dtype)
     array.flags.writeable = False
     return array
+
+
+def _is_frozen(values: Any) -> bool:
+    """Whether neither an array can be written to nor one whose memory it shows."""
+    while isinstance(values, np.ndarray) and not values.flags.writeable:
+        values = values.base
+    return values is None
 
 
 def _joined(parts: Iterable[ArrayLike] | None) -> NDArray[np.float64] | None:

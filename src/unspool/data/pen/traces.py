@@ -19,10 +19,11 @@ TOKEN: Final = re.compile(r"([!'\"]?)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+
 
 
 class Channel(NamedTuple):
-    """A column of a trace, and what its numbers are multiplied by."""
+    """A column of a trace, and what its numbers are multiplied by, after that of their origin is added."""
 
     name: str
     scale: float = 1.0
+    origin: float = 0.0
 
 
 def decode_trace(text: str, channels: list[Channel], where: str) -> NDArray[np.float64]:
@@ -42,7 +43,7 @@ def decode_trace(text: str, channels: list[Channel], where: str) -> NDArray[np.f
         row = [integrator.read(*token) for integrator, token in zip(state, tokens, strict=False)]
         rows.append(row + [np.nan] * (len(channels) - len(row)))
     values = np.array(rows, dtype=np.float64).reshape(-1, len(channels))
-    return values * [channel.scale for channel in channels]
+    return (values + [channel.origin for channel in channels]) * [channel.scale for channel in channels]
 
 
 class _Integrator:

@@ -19,7 +19,7 @@ from unspool.errors import DataError
 Given: TypeAlias = "str | os.PathLike[str] | Sound | Sounds | tuple[Any, ...] | Sequence[Any]"
 
 
-def read_sounds(data: Given, require_texts: bool = False) -> Sounds:
+def read_sounds(data: Given) -> Sounds:
     """All recordings of files, folders, "-", or Python objects: one, or a sequence of them.
 
     A file is a recording, or a list of recordings; a folder, those that the lists in it name, or all sounds below it.
@@ -29,15 +29,12 @@ def read_sounds(data: Given, require_texts: bool = False) -> Sounds:
     (samples, rate, text, speaker). No sound is read yet, but that of standard input.
 
     Raises:
-        DataError: there is none, a list is broken or names what is not there, a folder has lists of several kinds, or
-            with `require_texts` a recording has no text.
+        DataError: there is none, a list is broken or names what is not there, or a folder has lists of several kinds.
     """
     items: Iterable[Any] = [data] if _is_one(data) else data  # type: ignore[assignment]
     sounds = Sounds(sound for number, item in enumerate(items, start=1) for sound in _read(item, f"sound {number}"))
     if not len(sounds):
         raise DataError("at least one recording is needed, but none came; name a file or a folder that has one")
-    if require_texts:
-        _refuse_silent(sounds)
     return sounds
 
 
@@ -116,13 +113,3 @@ def _folder(folder: Path) -> list[Sound]:
 
 def _is_sound(path: Path) -> bool:
     return path.suffix.lower() in ENDINGS and path.is_file()
-
-
-def _refuse_silent(sounds: Sounds) -> None:
-    without = [sound.name for sound in sounds if sound.text is None]
-    if without:
-        raise DataError(
-            f"every recording must have a text, but {len(without)} of {len(sounds)} have none, such as {without[0]}; "
-            "write it into a .txt file of the same name beside it, or name a list with audio_filepath and text on each "
-            "line"
-        )

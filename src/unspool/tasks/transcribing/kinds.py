@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,7 @@ from unspool.tasks.transcribing.options import TranscriberOptions
 PEN: Final = (".inkml", ".xml", ".svg", ".ndjson")
 INPUTS: Final = {"pen": ("pen", "PenInput"), "sound": ("sound", "SoundInput"), "numbers": ("numbers", "NumbersInput")}
 JSON: Final = (".json", ".jsonl")
+PEN_KEYS: Final = ("strokes", "drawing")
 
 
 def kind_of(data: Any) -> str:
@@ -82,14 +84,19 @@ def _holds_strokes(path: Path) -> bool:
 
 
 def _kind_of_json(path: Path) -> str:
+    """By the object, or the first of a list; where its end is not at hand, by the keys that it shows."""
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
             start = file.read(1 << 16).lstrip()
+    except OSError:
+        return "numbers"  # its reader will say what is wrong
+    try:
         first = json.loads(start.split("\n", 1)[0])
-    except (OSError, ValueError):
-        return "pen" if path.suffix == ".json" else "numbers"  # an object over many lines, or nothing
-    keys = first.keys() if isinstance(first, dict) else ()
-    return "pen" if {"strokes", "drawing"} & {*keys} else "numbers"
+    except (ValueError, RecursionError):  # longer than what was read, or over many lines
+        return "pen" if any(re.search(rf'"{key}"\s*:', start) for key in PEN_KEYS) else "numbers"
+    if isinstance(first, list) and first:
+        first = first[0]
+    return "pen" if isinstance(first, dict) and any(key in first for key in PEN_KEYS) else "numbers"
 
 
 def built_in(kind: str) -> Given:
