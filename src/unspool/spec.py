@@ -72,10 +72,11 @@ def check(options: Dataclass) -> None:
     """Check every value against its annotation.
 
     Raises:
-        SpecError: names the option, the rule and what came.
+        SpecError: names the option, the rule, what came, and the default if there is one.
     """
-    for name, hint in hints_of(type(options)).items():
-        _check_value(name.replace("_", "-"), hint, getattr(options, name))
+    hints = hints_of(type(options))
+    for field in dataclasses.fields(options):
+        _check_value(field.name.replace("_", "-"), hints[field.name], getattr(options, field.name), field.default)
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
@@ -93,16 +94,23 @@ def hints_of(kind: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
-def _check_value(name: str, hint: Any, value: Any) -> None:
+def _check_value(name: str, hint: Any, value: Any, default: Any) -> None:
     bounds: list[Between] = []
     if get_origin(hint) is Annotated:
         hint, *extras = get_args(hint)
         bounds = [extra for extra in extras if isinstance(extra, Between)]
     if not _is_a(hint, value):
-        raise SpecError(f"--{name} must be {_describe(hint)}, got {value!r}")
+        raise SpecError(f"--{name} must be {_describe(hint)}, got {value!r}{_without(default)}")
     for bound in bounds:
         if isinstance(value, (int, float)) and not bound.admits(value):
-            raise SpecError(f"--{name} must be {bound}, got {value!r}")
+            raise SpecError(f"--{name} must be {bound}, got {value!r}{_without(default)}")
+
+
+def _without(default: Any) -> str:
+    """What to do where nothing else is known: no option is needed but those without a default."""
+    if default is dataclasses.MISSING:
+        return ""
+    return "; or leave it out" if default is None or default == "" else f"; leave it out for {default!r}"
 
 
 def _is_a(hint: Any, value: Any) -> bool:

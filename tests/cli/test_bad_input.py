@@ -193,7 +193,7 @@ def test_channels(refused: Refused) -> None:
         (["sample", "language", "--length", "0", "--json"], "without end"),
         (["sample", "language", "--seed", "-1"], "seed"),
         (["sample", "classifier"], "language model"),
-        (["score", "classifier", "--text", "a"], "language model"),
+        (["score", "classifier", "--text", "a"], "cannot score; try unspool predict or evaluate"),
         (["score", "language"], "--text"),
         (["score", "language", "story.txt", "--text", "a"], "one of them"),
         (["predict", "language", "--text", "a"], "cannot predict; try unspool sample"),
@@ -312,7 +312,8 @@ def test_a_full_disk(written: int, monkeypatch: pytest.MonkeyPatch, capsys: pyte
         capsys.readouterr()
         assert run(["resume", "run", "--steps", "9", "--quiet"]) == 1
     error = capsys.readouterr().err
-    assert "No space left" in error and error.startswith("unspool: ") and error.count("\n") == 1
+    told = "could not be written (No space left on device); the file that was there is untouched: free some space and"
+    assert error.startswith("unspool: run/") and f"{told} resume\n" in error and error.count("\n") == 1
     assert not list(Path("run").glob(".*"))
     assert Path("run/model.safetensors").read_bytes() == old["model.safetensors"]
     assert run(["resume", "run", "--steps", "9", "--quiet"]) == 0

@@ -19,6 +19,7 @@ from unspool.tasks import start as start_module
 from unspool.tasks.language.language import Language
 from unspool.tasks.start import Session, reopen
 from unspool.training import checkpoint, folder, loop
+from unspool.training.events import Progress, Validated
 from unspool.training.log import read_log
 from unspool.training.state import Training
 
@@ -67,10 +68,44 @@ def test_a_signal_before_the_first_update(
         patched.setattr(Display, "show", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
         assert run([*command, "--json"]) == 143
     out, error = capsys.readouterr()
-    assert "stopped after update 0" in error
+    told = "stopped after update 0; no model yet: the first validation comes at update 3; everything is saved, go on"
+    assert told in error
     assert '"finished": false' in out
+    for verb in ("sample", "info"):
+        assert run([verb, "run"]) == 1
+        assert capsys.readouterr().err.endswith("holds no model yet; go on with: unspool resume run\n")
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert run(["resume", "run", "--quiet"]) == 0
+
+
+def test_what_a_stopped_training_says_of_its_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from unspool.cli.display import Display
+
+    monkeypatch.chdir(tmp_path)
+    Path("story.txt").write_text(story(), encoding="utf-8")
+    command = ["train", "language", "story.txt", *flags(LANGUAGE), "--no-baseline"]
+
+    def stopped(event: type, *arguments: str) -> str:
+        with monkeypatch.context() as patched:
+            patched.setattr(Display, "show", lambda _, came: kill(signal.SIGINT) if isinstance(came, event) else None)
+            assert run(arguments) == 130
+        return capsys.readouterr().err.splitlines()[-1]
+
+    assert "after update 2; everything is saved" in stopped(Validated, *command, "--steps", "4", "--out", "a")
+    assert "no model yet: the first validation is still to come; everything" in stopped(
+        Progress, *command, "--minutes", "5", "--out", "b"
+    )
+    assert "after update 1; no model yet: the first validation comes at update 4; everything is saved" in stopped(
+        Progress, *command, "--steps", "8", "--out", "c"
+    )
+    # a cycle of its own: half of the updates from 2 to 12
+    assert "after update 2; no model yet: the first validation comes at update 7; everything is saved" in stopped(
+        Progress, "resume", "c", "--steps", "12"
+    )
+    assert run(["resume", "c", "--quiet"]) == 0
+    assert [line["step"] for line in read_log(Path("c", folder.LOG)) if "best" in line] == [7, 12]
 
 
 TRAIN = ["train", "language", *flags(LANGUAGE), "--steps", "5", "--no-baseline", "--out", "run"]

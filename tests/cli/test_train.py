@@ -15,7 +15,7 @@ from unspool.cli import clock
 from unspool.cli.display import Display
 from unspool.cli.main import main, run
 from unspool.training import checkpoint
-from unspool.training.events import Sampled
+from unspool.training.events import Sampled, Started
 from unspool.training.log import read_log
 
 PROMISED = {"loss", "validation_loss", "bits_per_character", "tokens_per_second", "split"}
@@ -219,3 +219,12 @@ def test_a_sample_is_at_most_three_lines(capsys: pytest.CaptureFixture[str]) -> 
         display.show(Sampled(1, seconds, text))
     lines = capsys.readouterr().err.splitlines()
     assert lines == ["    one", "    t\u00b7wo", "    three" + "e" * 95] * 2
+
+
+def test_numbers_and_their_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*TRAIN, "--steps", "1", "--no-baseline"]) == 0
+    assert "\ndone after 1 update in " in capsys.readouterr().err
+    left_out = {"rare character": 1046, "no text": 1}
+    task = SimpleNamespace(describe=lambda: {"left_out": left_out}, baselines={}, budget="1 step")
+    Display(SimpleNamespace(task=task, remark=""), quiet=False).show(Started(0, 0.0, 1, 9))  # type: ignore[arg-type]
+    assert capsys.readouterr().err.startswith("left out: 1,046 by rare character, 1 by no text\n")

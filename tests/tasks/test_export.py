@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,35 @@ def test_names_of_folders_stay_at_home() -> None:
     assert unspool.load("small.safetensors").score("the").shape == (3,)
 
 
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_weights_stay_in_the_form_that_they_have(weights: Weights, capsys: pytest.CaptureFixture[str]) -> None:
+    unspool.export(write_model(language(), Path("model.safetensors")), "first.safetensors", weights=weights)
+    assert unspool.export("first.safetensors", "again.safetensors").stored_as == weights
+    assert Path("again.safetensors").stat().st_size == Path("first.safetensors").stat().st_size
+    assert document("again.safetensors")["weights"] == weights
+    assert run(["export", "first.safetensors", "told.safetensors"]) == 0
+    assert f"weights as {weights} in" in capsys.readouterr().err
+    unspool.export("first.safetensors", "whole.safetensors", weights="f32")
+    assert document("whole.safetensors")["weights"] == "f32"
+
+
+def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(file: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", ".small.safetensors.1.tmp")
+
+    path = write_model(language(), Path("model.safetensors"))
+    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    for left in ("nothing was written", "the file that was there is untouched"):
+        with pytest.raises(CheckpointError) as caught:
+            unspool.export(path, "small.safetensors", force=True)
+        assert str(caught.value) == (
+            f"small.safetensors could not be written (No space left on device); {left}: free some space, or choose "
+            "another place"
+        )
+        Path("small.safetensors").write_bytes(b"mine")
+    assert not list(Path().glob(".*"))
+
+
 def test_what_is_refused() -> None:
     path = write_model(language(), Path("model.safetensors"))
     before = path.read_bytes()
@@ -105,8 +135,12 @@ def test_what_is_refused() -> None:
         unspool.export(path, "there.safetensors")
     with pytest.raises(SpecError, match="way to store weights 'int4'"):
         unspool.export(path, "new.safetensors", weights="int4")  # type: ignore[arg-type]
-    with pytest.raises(CheckpointError, match="could not be written"):
+    with pytest.raises(CheckpointError) as caught:
         unspool.export(path, "nowhere/new.safetensors")
+    told = (
+        "nowhere/new.safetensors could not be written, as there is no folder nowhere; make it, or choose another place"
+    )
+    assert str(caught.value) == told
     with pytest.raises(CheckpointError, match=r"no model file at gone\.safetensors"):
         unspool.export("gone.safetensors", "new.safetensors")
     assert path.read_bytes() == before and Path("there.safetensors").read_bytes() == b"mine"

@@ -62,7 +62,8 @@ class Display:
             self._say(f"update {event.failed_step}: {event.reason}; {told}", style="bold")
         elif isinstance(event, Finished):
             why = "no improvement for a while" if event.reason == "patience" else "the budget is spent"
-            self._say(f"done after {event.step} updates in {duration(event.seconds)}: {why}")
+            updates = "1 update" if event.step == 1 else f"{event.step} updates"
+            self._say(f"done after {updates} in {duration(event.seconds)}: {why}")
             self._say(self._validated(event.step, event.metrics, "  kept"))
             for line in event.advice:
                 self._say(line)
@@ -149,5 +150,5 @@ def _short(value: Any) -> str:
         text = ", ".join(map(str, value[:12]))
         return f"{len(value)} ({text}{', ...' if len(value) > 12 else ''})"
     if isinstance(value, dict):
-        return ", ".join(f"{count:,} {reason}" for reason, count in value.items()) or "none"
+        return ", ".join(f"{count:,} by {reason}" for reason, count in value.items()) or "none"
     return f"{value:,}" if isinstance(value, int) else str(value)

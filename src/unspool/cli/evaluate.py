@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from unspool.cli.search import SearchSettings
 from unspool.cli.settings import Flat, Machine
-from unspool.cli.streams import print_json, print_table, remark, restore_dash
+from unspool.cli.streams import print_json, print_table, remark
 from unspool.errors import SpecError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def evaluate(
 
 def _measured(task: Task, data: tuple[str, ...], asked: Mapping[str, Any]) -> dict[str, Any]:
     if data or task.name == "forecaster":  # which knows its held-out part, and measures all of it
-        return task.evaluate(restore_dash(data) if data else None, **asked)
+        return task.evaluate(list(data) if data else None, **asked)
     return {**task.metrics(**asked), "split": task.describe()["split"]}
 
 

@@ -13,7 +13,7 @@ def export(
     file: str,
     /,
     *,
-    weights: Literal["f32", "bf16", "int8"] = "f32",
+    weights: Literal["f32", "bf16", "int8"] | None = None,
     card: str | None = None,
     force: bool = False,
     json: bool = False,
@@ -27,7 +27,7 @@ def export(
     file
         Where to; the name ends in .safetensors.
     weights
-        How to store matrices: as they are, or in half (bf16) or a quarter (int8) of the bytes.
+        How to store matrices: in full (f32), half (bf16) or a quarter (int8) of the bytes; as in RUN otherwise.
     card
         Markdown file with what people should know of the model; `unspool info` shows it.
     force
@@ -42,4 +42,4 @@ def export(
     if json:
         print_json(written._asdict())
         return
-    remark(f"{written.weights:,} weights as {weights} in {written.bytes / 1e6:.2f} MB: {written.file}")
+    remark(f"{written.weights:,} weights as {written.stored_as} in {written.bytes / 1e6:.2f} MB: {written.file}")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
+import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, MissingArgumentError, UnknownOptionError, UnusedCliTokensError
 
 from unspool import __version__
 from unspool.cli import clock
@@ -16,6 +19,7 @@ from unspool.cli.streams import DASH, use_utf8
 from unspool.errors import SpecError, UnspoolError
 
 USAGE, FAILURE, INTERRUPTED = 2, 1, 130
+MARK = "\0-"  # how `-` travels through the parser, which would take it for an option; nobody can type a NUL
 MEMORY = "there is not enough memory for this; use a smaller --hidden-size or --batch-size"
 
 VERBS = {
@@ -54,13 +58,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status."""
-    tokens = [DASH if token == "-" else token for token in arguments]
+    tokens = [MARK if token == DASH else token for token in arguments]
     try:
-        result = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+        command, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=False)
+        bound.arguments = {name: _typed(value) for name, value in bound.arguments.items()}
+        result = command(*bound.args, **bound.kwargs)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except CycloptsError as error:
-        return _explain(f"{str(error).strip()} (see unspool --help)", USAGE)
+        return _explain(_misread(error, arguments), USAGE)
     except SpecError as error:
         return _explain(str(error), USAGE)
     except UnspoolError as error:
@@ -82,6 +88,46 @@ def run(arguments: Sequence[str]) -> int:
         return _explain("interrupted", INTERRUPTED)
 
 
+def _typed(value: Any) -> Any:
+    """Return a value of the parser with `-` as it was typed."""
+    if isinstance(value, tuple):
+        return tuple(map(_typed, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        marked = [field.name for field in fields(value) if getattr(value, field.name) == MARK]
+        return replace(value, **dict.fromkeys(marked, DASH)) if marked else value
+    return DASH if isinstance(value, str) and value == MARK else value
+
+
+def _misread(error: CycloptsError, given: Sequence[str]) -> str:
+    """Return what the parser says, and what to do where it took a text for something else."""
+    if isinstance(error.__cause__, SpecError):
+        return str(error.__cause__)
+    if isinstance(error, UnusedCliTokensError):
+        words = " ".join(map(_typed, error.unused_tokens or []))
+        verb = " ".join(["unspool", *(error.command_chain or [])])
+        return f"{verb} has no use for {words!r}; put a text or a name of several words in quotes, or leave it out"
+    if isinstance(error, UnknownOptionError):
+        option = error.token.keyword or error.token.value
+        if "--" in given and option in (word.split("=")[0] for word in given[given.index("--") :]):
+            return f"options end at --, but {option} came behind it; put it before that"
+        text = next((word for word in given if word.startswith(option)), option)
+        if _is_text(text) and any("--text" in known.names for known in error.argument_collection):
+            behind = "a text that begins with a dash stands behind an equals sign"
+            return f"there is no option {text!r}; {behind}, as in --text={shlex.quote(text)}"
+    if isinstance(error, MissingArgumentError) and error.keyword in given:
+        text = next(iter(given[given.index(error.keyword) + 1 :]), "")
+        if _is_text(text):
+            behind = "a value that begins with a dash stands behind an equals sign"
+            text = shlex.quote(text)
+            return f"{behind}, got {error.keyword} {text}; write {error.keyword}={text}"
+    return f"{str(error).strip()} (see unspool --help)"
+
+
+def _is_text(word: str) -> bool:
+    """Say whether what begins with a dash looks like no option."""
+    return word.startswith("-") and (not word.startswith("--") or " " in word)
+
+
 def _explain(sentence: str, status: int) -> int:
-    print(f"unspool: {sentence}", file=sys.stderr)
+    print(f"unspool: {sentence.replace(MARK, DASH)}", file=sys.stderr)
     return status

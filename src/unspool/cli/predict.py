@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from unspool.cli.search import SearchSettings
 from unspool.cli.settings import Flat, Machine
 from unspool.cli.stream import StreamSettings, stream_rows
-from unspool.cli.streams import print_json, remark, restore_dash
+from unspool.cli.streams import print_json, remark
 from unspool.errors import SpecError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def predict(
         if any(value is not None for value in (text, output, saliency)) or searching != SearchSettings():
             raise SpecError("--stream answers as data comes; leave --text, --output, --saliency and --beam out")
         replace(machine, threads=1 if machine.threads is None else machine.threads).apply()  # few rows at a time
-        return _stream(open_model(run, machine.device, unknown), restore_dash(data), streaming, json)
+        return _stream(open_model(run, machine.device, unknown, verb="predict"), list(data), streaming, json)
     if streaming != StreamSettings():
         raise SpecError("--key, --state, --max-streams, --format and --rate are for streams; add --stream")
     if (text is None) == (not data):
@@ -68,8 +68,8 @@ def predict(
         if picture is not None:
             check_format(Path(picture), flag)
     machine.apply()
-    task = open_model(run, machine.device, unknown)
-    given: Any = Text(text) if text is not None else restore_dash(data)
+    task = open_model(run, machine.device, unknown, verb="predict")
+    given: Any = Text(text) if text is not None else list(data)
     if saliency is None:
         _answer(task, run, given, searching.asked(task, run), output, json)
     else:

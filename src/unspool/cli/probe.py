@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from unspool.cli.settings import Flat, Machine
-from unspool.cli.streams import print_json, remark, restore_dash
+from unspool.cli.streams import print_json, remark
 from unspool.errors import SpecError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def probe(
         check_format(Path(output))
     machine.apply()
     task = open_model(run, machine.device, unknown)
-    given = restore_dash(data) if data else None
+    given = list(data) if data else None
     source = task if text is not None or data else with_own_data(run, task)
     shown = source.specimen(given if text is None else Text(text), steps)
     if shown.steps < steps:

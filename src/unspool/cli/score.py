@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from unspool.cli.settings import Flat, Machine
-from unspool.cli.streams import print_json, restore_dash, write_output
+from unspool.cli.streams import print_json, write_output
 from unspool.errors import SpecError
 
 if TYPE_CHECKING:
@@ -52,14 +52,14 @@ def score(
     if output is not None and Path(output).suffix.lower() not in (".html", ".htm"):
         raise SpecError(f"--output of score writes a page and must end in .html, got {output}; rename it")
     machine.apply()
-    task = open_model(run, machine.device, unknown)
+    task = open_model(run, machine.device, unknown, verb="score")
     if isinstance(task, Language):
-        _score_text(task, run, restore_dash(data), text, label, json=json, output=output)
+        _score_text(task, run, list(data), text, label, json=json, output=output)
         return
     for flag, value in (("--text", text), ("--label", label), ("--output", output)):
         if value is not None:
             raise SpecError(f"{flag} needs a language model, {run} holds a {task.name} model; leave it out")
-    _score_rows(task, run, restore_dash(data), json=json)
+    _score_rows(task, run, list(data), json=json)
 
 
 def _score_rows(task: Task, run: str, data: list[str], *, json: bool) -> None:

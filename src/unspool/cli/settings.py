@@ -17,7 +17,7 @@ def whole(_: type, tokens: Sequence[Token]) -> int:
     try:
         return int(value)
     except ValueError:
-        raise SpecError(f"--{tokens[0].keyword or ''} must be a whole number, got {value}") from None
+        raise SpecError(f"{tokens[0].keyword} must be a whole number, got {value}") from None
 
 
 @dataclass(frozen=True)

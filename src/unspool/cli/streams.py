@@ -11,12 +11,12 @@ from typing import Any
 
 from unspool.errors import DataError
 
-DASH = "@-"  # how `-` (standard input) travels through the parser of flags
+DASH = "-"  # standard input, where a file or a text is named
 
 
 def restore_dash(data: Sequence[str]) -> list[str]:
-    """Return the data arguments with `-` as it was typed."""
-    return ["-" if item == DASH else item for item in data]
+    """Return the data arguments as a list; `-` is as it was typed."""
+    return list(data)
 
 
 def remark(text: str = "", *, quiet: bool = False) -> None:

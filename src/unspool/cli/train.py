@@ -13,7 +13,7 @@ from unspool.cli import clock
 from unspool.cli.seeds import report, train_seeds
 from unspool.cli.settings import Flat, Machine, TrainSettings
 from unspool.cli.signals import Interrupt
-from unspool.cli.streams import print_json, remark, restore_dash
+from unspool.cli.streams import print_json, remark
 from unspool.spec import hints_of
 from unspool.tasks import TASKS, Entry
 from unspool.training.options import Budget
@@ -34,7 +34,7 @@ def _command(name: str, entry: Entry) -> Callable[..., int]:
             with one_voice():
                 budget = Budget.of(settings.minutes, settings.epochs, settings.steps)
                 machine.apply()
-                given = restore_dash(data)
+                given = list(data)
                 one = partial(_train, name, given, asdict(options), budget, settings, machine, interrupt)
                 if settings.seeds is None:
                     return one(options.seed, settings.out, print_json if settings.json else None)

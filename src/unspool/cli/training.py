@@ -12,7 +12,9 @@ from unspool.cli.signals import Interrupt, Interrupted
 from unspool.cli.streams import remark
 from unspool.errors import SpecError, UnspoolError
 from unspool.tasks.start import Session, pictures
+from unspool.training import checkpoint
 from unspool.training.events import Finished, Progress
+from unspool.training.loop import Cycle
 from unspool.training.parallel import Lost, speaks
 
 
@@ -78,7 +80,8 @@ def _tell(
     drawn = pictures(session)
     if finished is None:
         step = session.training.place.step
-        remark(f"stopped after update {step}; everything is saved, go on with: unspool resume {session.folder.path}")
+        onward = f"everything is saved, go on with: unspool resume {session.folder.path}"
+        remark(f"stopped after update {step}; {_first_model(session)}{onward}")
         if report is not None:
             report({"run": str(session.folder.path), "finished": False, "step": step})
         return
@@ -87,6 +90,16 @@ def _tell(
     remark(f"model: {session.folder.model}", quiet=quiet)
     if report is not None:
         report(summary(session, finished, last))
+
+
+def _first_model(session: Session) -> str:
+    """When a training will have its first model, nothing if it has one."""
+    if session.training.place.best is not None:
+        return ""
+    _, document = checkpoint.read_document(session.folder.last, "training")
+    first = Cycle(session.task.budget, document["cycle"]["first_step"]).first_validation(session.training)
+    when = "is still to come" if first is None else f"comes at update {first}"
+    return f"no model yet: the first validation {when}; "
 
 
 def summary(session: Session, finished: Finished, last: Progress | None) -> dict[str, Any]:

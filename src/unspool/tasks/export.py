@@ -25,22 +25,24 @@ class Exported(NamedTuple):
     file: Path
     bytes: int
     weights: int  # how many
+    stored_as: Weights
 
 
 def export(
-    run: str | Path, file: str | Path, *, weights: Weights = "f32", card: str | None = None, force: bool = False
+    run: str | Path, file: str | Path, *, weights: Weights | None = None, card: str | None = None, force: bool = False
 ) -> Exported:
     """Write a run's model to a file that samples, predicts and can be gone on from, as the run's own does.
 
     Args:
         run: a run folder, a model file, or the name of a model of the package.
         file: where to; its name ends in .safetensors.
-        weights: how matrices are stored: "f32" as they are, "bf16" in half and "int8" in a quarter of the bytes.
+        weights: how matrices are stored: "f32" as they are computed with, "bf16" in half and "int8" in a quarter of the
+            bytes; None as the model's own file stores them.
         card: what people should know of the model, as Markdown; None keeps the card that it has.
         force: overwrite a file that is there.
 
     Raises:
-        CheckpointError: there is no such model, or a file is there already.
+        CheckpointError: there is no such model, a file is there already, or it cannot be written.
         SpecError: the name ends otherwise, or `weights` is none of these.
     """
     target = Path(file)
@@ -52,14 +54,15 @@ def export(
     if target.exists() and not force:
         raise CheckpointError(f"{file} exists; choose another name, or overwrite it with --force")
     tensors, document = checkpoint.read(source, "model")
+    form: Weights = weights or document.get("weights", "f32")
     task = task_of(document, source)
     task.options = _for_others(task.options)
     with torch.device("meta"):
         kept = checkpoint.parameters(task.build())
     stored = {name: tensor for name, tensor in tensors.items() if name in kept}
-    document |= {"options": to_dict(task.options), "weights": weights} | ({} if card is None else {"card": card})
-    checkpoint.write(target, "model", compacted(stored, weights), document)
-    return Exported(target, target.stat().st_size, sum(tensor.numel() for tensor in stored.values()))
+    document |= {"options": to_dict(task.options), "weights": form} | ({} if card is None else {"card": card})
+    checkpoint.write(target, "model", compacted(stored, form), document)
+    return Exported(target, target.stat().st_size, sum(tensor.numel() for tensor in stored.values()), form)
 
 
 def read_card(path: Path) -> str:

@@ -7,7 +7,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from unspool.errors import CheckpointError
-from unspool.training.folder import MODEL
+from unspool.training.folder import LAST, MODEL
 
 ENDING = ".safetensors"
 
@@ -40,7 +40,8 @@ def model_file(name: str | Path) -> Path:
     shipped = shelf() / f"{name}{ENDING}"
     if path.exists():
         other = f"; rename it to reach the model {name!r} of the package" if plain and shipped.is_file() else ""
-        raise CheckpointError(f"there is no model file at {file}: {path} exists, but holds no model yet{other}")
+        onward = f"; go on with: unspool resume {path}" if (path / LAST).is_file() else ""
+        raise CheckpointError(f"there is no model file at {file}: {path} exists, but holds no model yet{other}{onward}")
     if plain and shipped.is_file():
         return Path(str(shipped))
     if plain:

@@ -23,10 +23,13 @@ from unspool.training.compact import SCALE, expanded
 
 FORMAT_VERSION = 2
 Kind = Literal["model", "training", "streams"]
+ELSEWHERE = "free some space, or choose another place"  # what helps where a file cannot be written
 
 
-def write(path: Path, kind: Kind, tensors: Mapping[str, Tensor], document: Mapping[str, Any]) -> None:
-    """Write a file so that a power cut leaves either the old file or the new one.
+def write(
+    path: Path, kind: Kind, tensors: Mapping[str, Tensor], document: Mapping[str, Any], advice: str = ELSEWHERE
+) -> None:
+    """Write a file so that a power cut leaves either the old file or the new one; `advice` ends the sentence if not.
 
     Raises:
         CheckpointError: the file cannot be written (a full disk, a missing permission); the old file is untouched.
@@ -47,17 +50,21 @@ def write(path: Path, kind: Kind, tensors: Mapping[str, Tensor], document: Mappi
             file.write(memoryview(raw)[size:])
         settle(temporary, path)
     except (OSError, SafetensorError) as error:
-        raise _unwritten(temporary, path, error) from error
+        raise _unwritten(temporary, path, error, advice) from error
     except KeyboardInterrupt:
         temporary.unlink(missing_ok=True)
         raise
 
 
-def _unwritten(temporary: Path, path: Path, error: Exception) -> CheckpointError:
+def _unwritten(temporary: Path, path: Path, error: Exception, advice: str) -> CheckpointError:
+    if not path.parent.is_dir():
+        return CheckpointError(
+            f"{path} could not be written, as there is no folder {path.parent}; make it, or choose another place"
+        )
     temporary.unlink(missing_ok=True)
-    return CheckpointError(
-        f"{path} could not be written ({error}); the file that was there is untouched: free some space and resume"
-    )
+    reason = getattr(error, "strerror", None) or error  # without the name of the temporary file
+    left = "the file that was there is untouched" if path.exists() else "nothing was written"
+    return CheckpointError(f"{path} could not be written ({reason}); {left}: {advice}")
 
 
 def _ordered(header: bytes) -> bytes:
@@ -80,14 +87,14 @@ def settle(temporary: Path, path: Path) -> None:
             os.close(folder)
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, advice: str = ELSEWHERE) -> None:
     """Write a small text file with the same guarantee as `write`."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8")
         settle(temporary, path)
     except OSError as error:
-        raise _unwritten(temporary, path, error) from error
+        raise _unwritten(temporary, path, error, advice) from error
 
 
 def read(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -21,6 +21,7 @@ from unspool.training.state import Snapshot
 MODEL, LAST, LOG = "model.safetensors", "last.safetensors", "log.jsonl"
 CURVE, SAMPLES, INPUT = "curve.png", "samples.html", "input.txt"
 PICTURES = ("confusion", "reliability", "answers", "forecast", "coverage")  # that tasks draw
+RESUME = "free some space and resume"  # where a file of a run cannot be written
 GOOD = "good/"  # before the names of the tensors that a roll-back goes back to
 OURS = (MODEL, LAST, LOG, CURVE, SAMPLES, INPUT, *(f"{name}.png" for name in PICTURES))
 
@@ -110,7 +111,8 @@ class RunFolder:
 
     def write_model(self, task: Task, training: dict[str, Any]) -> None:
         """Write the self-contained model file."""
-        checkpoint.write(self.model, "model", checkpoint.parameters(task.model), model_document(task, training))
+        document = model_document(task, training)
+        checkpoint.write(self.model, "model", checkpoint.parameters(task.model), document, RESUME)
 
     def write_last(self, task: Task, snapshot: Snapshot, cycle: dict[str, Any], good: Snapshot | None = None) -> None:
         """Write what `resume` needs, in one file; `good` is where a roll-back goes, if elsewhere."""
@@ -119,7 +121,7 @@ class RunFolder:
         if good is not None:
             document["good"] = good.values
             tensors = {**tensors, **{GOOD + name: tensor for name, tensor in good.tensors.items()}}
-        checkpoint.write(self.last, "training", tensors, document)
+        checkpoint.write(self.last, "training", tensors, document, RESUME)
 
     def read_last(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the tensors and the document of `last.safetensors`."""
@@ -145,7 +147,7 @@ class RunFolder:
                     kept.append(line + "\n")
             except (ValueError, KeyError, TypeError):
                 continue  # a line cut short by a power cut
-        checkpoint.write_text(self.log, "".join(kept))
+        checkpoint.write_text(self.log, "".join(kept), RESUME)
 
     @property
     def input(self) -> Path:

@@ -39,6 +39,21 @@ class Cycle:
         timed = {"seconds": seconds} if self.budget.kind == "minutes" else {}
         return {**asdict(self), **timed}
 
+    def validations(self, training: Training) -> tuple[int, int]:
+        """Return after how many updates the cycle ends, and how many validations it has; a cycle in steps or epochs."""
+        each = training.batches.steps_per_epoch
+        steps = (self.budget.steps(each) or 0) - self.first_step
+        # a validation item costs a third of a training item; spend at most a tenth on validation
+        affordable = 0.3 * (steps / each) / max(1e-9, training.task.validation_cost())
+        return steps, max(2, min(VALIDATIONS, int(affordable), steps // 10))
+
+    def first_validation(self, training: Training) -> int | None:
+        """Return the update at which the first validation comes, None where time decides."""
+        if self.budget.kind == "minutes":
+            return None
+        steps, count = self.validations(training)
+        return self.first_step + max(1, -(-steps // count))
+
 
 class Loop:
     """Drives a training to the end of its cycle; iterate over `events()`."""
@@ -173,11 +188,7 @@ class Loop:
         if self.total is None:
             gap = max(self.limit / VALIDATIONS, 10.0 * self.validation_seconds)
             return step > self.place.validated and self.seconds - self.validated_when >= gap
-        steps = self.total - self.cycle.first_step
-        epochs = steps / self.training.batches.steps_per_epoch
-        # a validation item costs a third of a training item; spend at most a tenth on validation
-        affordable = 0.3 * epochs / max(1e-9, self.task.validation_cost())
-        count = max(2, min(VALIDATIONS, int(affordable), steps // 10))
+        steps, count = self.cycle.validations(self.training)
         done = step - self.cycle.first_step
         due = 0 < done < steps and done * count // steps > (done - 1) * count // steps
         return due and step > self.place.validated

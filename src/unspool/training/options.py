@@ -42,6 +42,8 @@ NETWORK_OPTIONS = frozenset(
         "components",
         "window_components",
         "points_per_letter",
+        "resample",
+        "upright",
         "rarest",
         "input",
         "bands",

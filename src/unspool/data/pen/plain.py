@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from unspool.data.pen.markup import BEYOND
 from unspool.data.pen.strokes import Strokes
 from unspool.errors import DataError, ShapeError
 
@@ -94,6 +95,8 @@ def _points(stroke: object, where: str) -> NDArray[np.float64]:
         raise DataError(
             f"a stroke must be a list of points [x, y, t, p], but {where} is not; give each x and y at least"
         )
+    if (np.abs(array[:, :2]) > BEYOND).any():  # NaN is refused later, by its point
+        raise DataError(f"x and y must lie within {BEYOND:g}, but {where} goes beyond; no drawing is as large")
     return array
 
 
