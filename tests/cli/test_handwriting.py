@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -19,6 +22,7 @@ from unspool.cli.main import run
 from unspool.data.pen.strokes import Strokes
 from unspool.ink.write import write_ink
 from unspool.tasks.pen.handwriting import Handwriting
+from unspool.tasks.pen.writing import Pen
 
 SMALL = ["--size", "60x40", "--margin", "5"]
 
@@ -90,7 +94,8 @@ def test_a_page_is_what_the_model_writes(wrote: Wrote) -> None:
 def test_every_format(ending: str, wrote: Wrote) -> None:
     if ending == ".png":
         pytest.importorskip("PIL")
-    wrote("pen", "ab", *SMALL, "--letter", "0.5", "--colour", "blue", "--dpi", "30", "--output", f"page{ending}")
+    own = {".svg": ["--colour", "Blue"], ".png": ["--colour", "blue", "--dpi", "30"]}.get(ending, ["--feed", "99"])
+    wrote("pen", "ab", *SMALL, "--letter", "0.5", *own, "--output", f"page{ending}")
     content = Path(f"page{ending}").read_bytes()
     assert (b"#1c3f94" in content) == (ending == ".svg")
     assert (b"G21\nG90" in content) == (ending in (".gcode", ".nc"))
@@ -151,6 +156,33 @@ def test_a_style_that_is_no_line_is_doubted(capsys: pytest.CaptureFixture[str]) 
     assert "left out" not in capsys.readouterr().err
 
 
+def test_a_doubt_comes_before_the_writing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def drafts(*_: object, **__: object) -> None:
+        assert "the style may lead astray" in capsys.readouterr().err
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("unspool.tasks.pen.hand.verdict", lambda reader, style: "width")
+    monkeypatch.setattr(Handwriting, "drafts", drafts)
+    assert run(["sample", "pen", "ab", "--style", "me.json"]) == 130
+
+
+def test_the_sample_that_is_the_style_is_named_where_none_was_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("many").mkdir()
+    write_ink([[sample] for sample in inks()[3:5]], Path("many", "lines.json"))
+    write_ink([[inks()[0]]], Path("one.json"))
+    for style, told in (
+        (["me.json"], f"the style is sample 0 of 3, {inks()[0].text!r}; --style-sample N takes another"),
+        (["many"], f"the style is sample 0 of 2, {inks()[3].text!r}; --style-sample N takes another"),
+        (["me.json", "--style-sample", "0"], None),
+        (["one.json"], None),
+    ):
+        capsys.readouterr()
+        assert run(["sample", "pen", "ab", "--json", "--style", *style]) == 0
+        error = capsys.readouterr().err
+        assert ("the style is" in error) == (told is not None)
+        assert told is None or told in error
+
+
 def test_a_model_without_texts(wrote: Wrote, refused: Wrote) -> None:
     wrote("textless", "--points", "12", "--output", "alone.json")
     assert len(unspool.read_inks("alone.json")[0]) == 12
@@ -175,6 +207,8 @@ def test_lines_that_do_not_end_are_told_once(
     error = capsys.readouterr().err
     assert error.startswith("4 of 4 lines were cut off before their text was at its end ('ab' ...); try")
     assert error.count("\n") == 1
+    assert run(["sample", "pen", "ab", "--json"]) == 0
+    assert capsys.readouterr().err.startswith("1 of 1 line was cut off before its text was at its end ('ab'); try")
     assert run(["sample", "textless", "--points", "4", "--json"]) == 0
     assert capsys.readouterr().err == ""
 
@@ -195,6 +229,13 @@ def test_lines_that_do_not_end_are_told_once(
         (["pen", "ab", "--window", "page.txt"], "--window must end in .png"),
         (["pen", "ab", "--colour", "pink"], "--colour"),
         (["pen", "ab", "--letter", "9", *SMALL, "--output", "page.svg"], "smaller letters"),
+        (["pen", "ab", "--style", ""], "got an empty name"),
+        (["pen", "--text-file", ""], "--text-file must be a file, or - for standard input, got an empty name"),
+        (["pen", "ab", "--style-sample", "0"], "belong to --style"),
+        (["pen", "ab", "--seconds", "3", "--output", "o.png"], "--seconds (of .svg) does nothing in o.png"),
+        (["pen", "ab", "--dpi", "90"], "--dpi (of .png) does nothing in a page of .svg; leave it out"),
+        (["pen", "ab", "--size", "letter", "--letter", "3", "--output", "o.json"], "do nothing in o.json"),
+        (["pen", "ab", "--margin", "9", "--json"], "does nothing where --json draws no page"),
         (["chars", "ab"], "goes on from a prompt"),
         (["chars", "--bias", "1", "--size", "letter"], "--bias, --size are for handwriting models, but chars"),
         (["chars", "--dpi", "90"], "--dpi is for handwriting models, but chars is a language model; leave it out"),
@@ -211,17 +252,94 @@ def test_what_cannot_be_written(refused: Wrote, monkeypatch: pytest.MonkeyPatch)
     assert "samples, numbered from 0" in refused("pen", "ab", "--style", "me.json", "--style-sample", "3", status=1)
     write_ink([Strokes.of([[[0, 0], [1, 1]]])], "mute.json")
     assert "--style-text" in refused("pen", "ab", "--style", "mute.json", status=1)
-    monkeypatch.setattr(Handwriting, "manuscript", lambda *_, **__: pytest.fail("it was written in vain"))
-    assert "no folder nowhere" in refused("pen", "ab", "--output", "nowhere/page.svg", status=1)
-    assert "no folder nowhere" in refused("pen", "ab", "--window", "nowhere/w.npz", status=1)
 
 
-@pytest.mark.parametrize("where", ["manuscript", "file"])
+def test_what_is_known_at_the_start_is_said_then(refused: Wrote, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Handwriting, "drafts", lambda *_, **__: pytest.fail("it was written in vain"))
+    Path("folder.svg").mkdir()
+    Path("w-1.npz").mkdir()
+    for arguments, told, status in (
+        (["--output", "nowhere/page.svg"], "no folder nowhere", 1),
+        (["--window", "nowhere/w.npz"], "no folder nowhere", 1),
+        (["--output", "folder.svg"], "folder.svg cannot be written, as it is a folder", 1),
+        (["--window", "w.npz", "--count", "2"], "w-1.npz cannot be written, as it is a folder", 1),
+        (["--output", "a.png", "--dpi", "2400"], "a4 at 2400 dpi has 55", 2),
+        (["--letter", "500"], "a line must fit on the page", 2),
+        (["--letter", "30", "--size", "50x20", "--margin", "2"], "a line must fit on the page", 2),
+    ):
+        assert told in refused("pen", "ab", *arguments, status=status)
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    assert "a PNG file needs pillow" in refused("pen", "ab", "--output", "a.png", status=1)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert "a picture needs matplotlib" in refused("pen", "ab", "--window", "a.svg", status=1)
+
+
+def test_a_picture_of_the_window_has_the_first_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr("unspool.tasks.pen.window_path.MOST", 1)
+    assert run(["sample", "pen", "a\nb", "--window", "w.svg", "--output", "p.json"]) == 0
+    assert "window: w.svg, the first 1 of 2 lines; .npz has all" in capsys.readouterr().err
+    assert run(["sample", "pen", "a\nb", "--window", "w.npz", "--output", "p.json"]) == 0
+    assert "window: w.npz\n" in capsys.readouterr().err and "phi_1" in np.load("w.npz")
+
+
+def test_what_a_page_does_not_show_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["sample", "pen", "--size", "60x30", "--margin", "5", "--letter", "0.5", "--line-height", "40"]
+    assert run([*command, "a\nb\nc", "--output", "pg.svg"]) == 0
+    assert "earlier" not in capsys.readouterr().err
+    assert run([*command, "a", "--output", "pg.svg"]) == 0
+    error = capsys.readouterr().err
+    assert "pages of an earlier text are still there: pg-page-2.svg, pg-page-3.svg\n" in error
+    columns = ["sample", "textless", "--points", "400", "--bias", "0", "--letter", "20", "--size", "2000x150"]
+    assert run([*columns, "--output", "wild.svg"]) == 0
+    assert "ink beyond the edge was cut off on 2 of 2 pages; " in capsys.readouterr().err
+
+
+def test_a_long_text_tells_how_far_it_is(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "\n".join("abcd")
+    assert run(["sample", "pen", text, "--output", "p.json"]) == 0
+    assert "lines, " not in capsys.readouterr().err
+    monkeypatch.setattr("unspool.cli.sample_pen.SECONDS", -1.0)
+    assert run(["sample", "pen", text, "--output", "p.json"]) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if "left" in line]
+    assert [line.partition(",")[0] for line in told] == ["1 of 4 lines", "2 of 4 lines", "3 of 4 lines"]
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_keeps_the_lines_that_are_there(
+    number: int, status: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, calls = Pen.lines, []
+
+    def interrupted(*arguments: Any, **named: Any) -> Any:
+        calls.append(arguments)
+        if len(calls) == 2:
+            os.kill(os.getpid(), number)
+        return usual(*arguments, **named)
+
+    before = signal.getsignal(number)
+    monkeypatch.setattr(Pen, "lines", interrupted)
+    command = ["sample", "pen", "a\n\nb\nc\nd", "--output", "p.svg", "--window", "w.npz", "--json"]
+    assert run(command) == status
+    out, error = capsys.readouterr()
+    assert title("p.svg") == "a\n\nb" and "phi_1" in np.load("w.npz") and "phi_2" not in np.load("w.npz")
+    assert [line["text"] for line in json.loads(out)["samples"][0]["lines"]] == ["a", "b"]
+    assert error.endswith("unspool: interrupted after 2 of 4 lines, which are written\n")
+    assert signal.getsignal(number) is before and len(calls) == 2
+    calls.clear()
+    assert run([*command, "--count", "3"]) == status
+    assert capsys.readouterr().err.endswith("interrupted after 2 of 12 lines, which are written\n")
+    assert Path("p-0.svg").exists() and not Path("p-1.svg").exists()
+
+
+@pytest.mark.parametrize("where", ["drafts", "file"])
 def test_an_interrupt_leaves_whole_files(
     where: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C while the second page is written, or put into its place."""
-    owner, name = (Handwriting, "manuscript") if where == "manuscript" else (Path, "replace")
+    owner, name = (Handwriting, "drafts") if where == "drafts" else (Path, "replace")
     usual, calls = getattr(owner, name), []
 
     def interrupted(*arguments: object, **named: object) -> object:

@@ -11,11 +11,17 @@ def test_sizes_have_sides() -> None:
     assert Page(size="letter").sides == (215.9, 279.4)
     assert Page(size="100x62.5").sides == (100.0, 62.5)
     assert Page(size="fit").sides is None
+    assert (Page(size="A4").sides, Page(size="Fit").sides, Page(size="100X62.5").sides) == (
+        *(Page().sides, None, (100.0, 62.5)),
+    )
 
 
 def test_colours_are_one_kind_of_number() -> None:
     assert (Page(colour="#AbCdEf").ink, Page(colour="black").ink) == ("#abcdef", "#000000")
     assert (Page(paper="none").ground, Page().ground) == (None, "#ffffff")
+    assert (Page(colour="Blue").ink, Page(paper="None").ground, Page(paper="WHITE").ground) == (
+        *(Page(colour="blue").ink, None, "#ffffff"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -38,6 +44,7 @@ def test_colours_are_one_kind_of_number() -> None:
         ({"svg": "wavy"}, "--svg must be one of 'smooth', 'straight', 'plotter', got 'wavy'"),
         ({"seconds": 0.0}, "--seconds must be above 0"),
         ({"seconds": 3.0, "svg": "plotter"}, "--seconds needs a picture, but --svg plotter is for machines"),
+        ({"paper": "red", "svg": "plotter"}, "--paper needs a picture, but --svg plotter is for machines"),
         ({"dpi": 9}, "--dpi must be at least 10 and at most 2400, got 9"),
         ({"feed": 0.0}, "--feed must be above 0"),
         ({"pen_up": " "}, "--pen-up must be a height or G-code of letters, digits and points, got ' '"),

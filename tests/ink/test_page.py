@@ -7,7 +7,7 @@ from tests.ink.made import word
 from unspool.data.pen.strokes import Strokes
 from unspool.errors import DataError, SpecError
 from unspool.ink.options import Page
-from unspool.ink.page import Sheet, lay_out, lay_out_pages
+from unspool.ink.page import Sheet, check_room, lay_out, lay_out_pages
 
 # 100 mm between the margins, letters of 2 mm in lines of 10 mm, the first baseline 6 mm below the margin
 PAGE = Page(size="120x80", margin=10, letter=2)
@@ -76,6 +76,23 @@ def test_letters_shrink_so_that_the_widest_piece_fits() -> None:
     assert sheet.pen == pytest.approx(0.5 / 6)
 
 
+def test_letters_shrink_so_that_a_line_is_not_too_high() -> None:
+    (sheet,) = lay_out_pages([[word(8)]], Page(size="120x20", margin=5))
+    assert right(sheet, 0) == pytest.approx(5 + 8 * 2)  # 10 mm between the margins for a line of five letters
+
+
+def test_a_page_without_room_for_a_line_is_known_before_its_text() -> None:
+    for page in (Page(), Page(size="fit", letter=500), Page(size="120x20", margin=5), Page(letter=51.4)):
+        check_room(page)
+    for page, told in (
+        (Page(letter=500), "a line must fit on the page, but one of 2.5e.03 mm is higher than the 257 mm between the"),
+        (Page(size="50x20", margin=5, letter=30), "150 mm is higher than the 10 mm .*; choose smaller letters or a"),
+        (Page(size="50x20", margin=5, line_height=60), "12 mm is higher than the 10 mm"),
+    ):
+        with pytest.raises(SpecError, match=told):
+            check_room(page)
+
+
 def test_a_page_may_be_as_large_as_its_lines() -> None:
     sheet = lay_out([[word(8), word(10)], [word(4)]], Page(size="fit", margin=5, letter=2))
     assert (sheet.width, sheet.height) == pytest.approx((20 * 2 + 10, 2 * 10 + 10))
@@ -126,4 +143,10 @@ def test_pages_hold_what_runs_over_their_edge_no_more() -> None:
     with pytest.raises(DataError, match="must lie on the page"):
         lay_out([[astray]], page)
     (sheet,) = lay_out_pages([[astray]], page)
-    assert [len(stroke) for stroke in sheet.strokes] == [1, 2]
+    assert [len(stroke) for stroke in sheet.strokes] == [1, 2] and sheet.beyond == 2
+
+
+def test_what_fills_a_page_to_its_edge_lies_on_it() -> None:
+    for width in np.linspace(20, 90, 50):
+        (sheet,) = lay_out_pages([[word(width)]], Page(size="37.3x90", margin=0))
+        assert sheet.beyond == 0

@@ -12,7 +12,7 @@ from unspool.data.pen.strokes import Strokes
 from unspool.errors import MissingExtra, SpecError
 from unspool.ink.options import Page
 from unspool.ink.page import lay_out
-from unspool.ink.png import png
+from unspool.ink.png import check_png, png
 
 DPI = 254  # ten pixels a millimetre
 
@@ -90,9 +90,14 @@ def test_too_many_pixels_are_refused() -> None:
     chosen = Page(size="1000x1000", dpi=2400)
     with pytest.raises(SpecError, match=r"a PNG file may have 60 million pixels, but 1000x1000 at 2400 dpi has 8\d{3}"):
         png(lay_out([], chosen), chosen)
+    with pytest.raises(SpecError, match=r"but a4 at 2400 dpi has 5\d\d million; choose fewer --dpi"):
+        check_png(Page(dpi=2400))
+    check_png(Page(size="fit", dpi=2400))
 
 
 def test_without_pillow_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(MissingExtra, match=r"^a PNG file needs pillow; pip install 'unspool\[pictures\]'$"):
         png(lay_out([], page()), page())
+    with pytest.raises(MissingExtra, match=r"^a PNG file needs pillow"):
+        check_png(Page(size="fit"))

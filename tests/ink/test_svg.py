@@ -108,6 +108,12 @@ def test_it_writes_itself_in_so_many_seconds_one_stroke_after_the_other(seconds:
     np.testing.assert_allclose(durations, lengths / lengths.sum() * seconds, atol=0.0011)
 
 
+def test_it_says_how_many_lines_it_has() -> None:
+    for count, told in ((1, "Handwriting, 1 line"), (2, "Handwriting, 2 lines")):
+        content = picture(Page(), *[[word()]] * count)[1]
+        assert ElementTree.fromstring(content).findtext(f"{SVG}desc") == told
+
+
 def test_numbers_are_short() -> None:
     assert [number(value) for value in (0.0, -0.0, -0.0001, 1.0, 10.0, 0.1234, -2.5)] == [
         *("0", "0", "0", "1", "10", "0.123", "-2.5")

@@ -13,7 +13,7 @@ from unspool.cli.settings import Flat, Machine
 from unspool.errors import SpecError
 from unspool.ink.options import Page
 from unspool.sampling import Sampling
-from unspool.spec import hints_of
+from unspool.spec import Between, check, hints_of
 from unspool.tasks.language.writing import Writing
 from unspool.tasks.pen.request import PenRequest
 
@@ -26,9 +26,9 @@ PAGES: Final = Parameter(name="*", group="The page of a handwriting model")
 class Shared:
     """Flags for models of both kinds."""
 
-    seed: int = 0
+    seed: Annotated[int, Between(0, 2**64 - 1)] = 0
     """Seed of the random numbers."""
-    count: int = 1
+    count: Annotated[int, Between(1)] = 1
     """How many samples; each depends on the seed and its own number only. With --beam, how many of the best."""
     echo: bool = True
     """Repeat the prompt before the sample, or the strokes that a pen without texts goes on after."""
@@ -38,6 +38,9 @@ class Shared:
     """Print one JSON object: symbols with log-probabilities, or strokes."""
     output: str | None = None
     """Write to this file: text or a page in colours (.txt, .html); handwriting (.svg, .png, .gcode, .nc, .json)."""
+
+    def __post_init__(self) -> None:
+        check(self)
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,6 @@ def sample(
     from unspool.tasks.language.language import Language
     from unspool.tasks.pen.handwriting import Handwriting
 
-    if shared.count < 1:
-        raise SpecError(f"--count must be at least 1, got {shared.count}")
     machine.apply()
     model = open_model(run, machine.device)
     texts, pens = [request, writing, sampling], [pen, page]

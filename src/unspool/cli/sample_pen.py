@@ -2,65 +2,121 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unspool.cli.streams import DASH, print_json, remark, restore_dash
-from unspool.errors import DataError, SpecError
+from unspool.cli.signals import Interrupt, Interrupted
+from unspool.cli.streams import DASH, print_json, remark
+from unspool.errors import SpecError
 from unspool.ink.options import Page
 from unspool.tasks.pen.request import PenRequest
 
 if TYPE_CHECKING:
     from unspool.cli.sample import Shared
     from unspool.data.pen.strokes import Strokes
+    from unspool.ink.page import Lines
     from unspool.tasks.pen.handwriting import Handwriting
     from unspool.tasks.pen.manuscript import Manuscript
 
 NAME = "handwriting"  # of a file that was given none
+SECONDS = 10.0  # between two remarks on how far a long text is
 
 
 def sample_pen(model: Handwriting, run: str, text: str | None, shared: Shared, request: PenRequest, page: Page) -> None:
-    """Write the text, or strokes of a model without texts: a file a page, each of them whole when it is there."""
-    from unspool.ink.write import check_format, write_pages
-    from unspool.tasks.pen.window_path import check_window, write_window
+    """Write the text, or strokes of a model without texts: a file a page, each of them whole when it is there.
 
-    if shared.output is not None:
-        check_format(Path(shared.output))
-        _check_folder(Path(shared.output))
-    if request.window is not None:
-        check_window(Path(request.window))
-        _check_folder(Path(request.window))
+    Ctrl-C and SIGTERM end a text between two lines, and those that are there are written to their files.
+    """
+    from unspool.ink.write import DRAWN
+
+    drawn = shared.output is not None or not shared.json
+    _check_files(shared, request, page, drawn)
     given = _text(text, request)
     _check(model, run, given, shared, request)
     style = _style(request)
+    _tell_doubt(model, style)
     asked: dict[str, Any] = {
         "bias": request.bias,
         "seed": shared.seed,
         "points": request.points,
         "style": style,
         "weights": shared.weights,
+        "line_length": request.line_length,
+        "echo": shared.echo,
     }
-    drawn = shared.output is not None or not shared.json
-    plain = shared.output is not None and Path(shared.output).suffix.lower() == ".json"
-    layout = page if drawn and not plain else None
+    ending = Path(shared.output or f"{NAME}.svg").suffix.lower()
+    layout = page if drawn and ending in DRAWN else None
     found: list[Manuscript] = []
-    for number in range(shared.count):
-        written = model.manuscript(
-            given, page=layout, line_length=request.line_length, echo=shared.echo, number=number, **asked
-        )
-        found.append(written)
-        if drawn:
-            path = _numbered(shared.output, number, shared.count) if shared.output else _free()
-            ink = written.ink(page) if layout else [[line.strokes] for line in written.lines]
-            for file in write_pages(ink, path, page):
-                remark(f"page: {file}")
-        if request.window is not None:
-            file = write_window(written, _numbered(request.window, number, shared.count))
-            remark(f"window: {file}")
-    _tell_doubt(model, style)
+    with Interrupt("interrupted") as interrupt:
+        interrupt.patient = bool(model.symbols)
+        for number in range(shared.count):
+            found.append(_written(model.drafts(given, page=layout, number=number, **asked), interrupt))
+            if drawn:
+                path = _numbered(shared.output, number, shared.count) if shared.output else _free()
+                _draw(found[-1].ink(layout), path, page)
+            if request.window is not None:
+                _draw_window(found[-1], _numbered(request.window, number, shared.count))
+            if interrupt.number:
+                break
     _tell_unfinished(found, model)
     if shared.json:
         print_json(_described(run, given, shared.seed, request, found), indent=None)
+    done, total = sum(len(written.lines) for written in found), found[0].total * shared.count
+    if done < total:
+        raise Interrupted(interrupt.number, f"interrupted after {done} of {total} lines, which are written")
+
+
+def _written(drafts: Iterator[Manuscript], interrupt: Interrupt) -> Manuscript:
+    """The last draft, or the one that is there at a signal; a remark now and then tells how far it is."""
+    from unspool.cli.display import duration
+
+    began = told = time.monotonic()
+    for draft in drafts:
+        done, now = len(draft.read), time.monotonic()
+        if interrupt.number:
+            break
+        if now - told > SECONDS and done < draft.total:
+            remark(f"{done} of {draft.total} lines, {duration((now - began) / done * (draft.total - done))} left")
+            told = now
+    return draft
+
+
+def _draw(ink: Lines, path: Path, page: Page) -> None:
+    from unspool.ink.write import write_pages
+
+    remarks: list[str] = []
+    for file in write_pages(ink, path, page, tell=remarks.append):
+        remark(f"page: {file}")
+    for told in remarks:
+        remark(told)
+
+
+def _draw_window(written: Manuscript, path: Path) -> None:
+    from unspool.tasks.pen.window_path import shown, write_window
+
+    count, total = shown(written, path), len(written.lines)
+    more = f", the first {count} of {total} lines; .npz has all" if count < total else ""
+    remark(f"window: {write_window(written, path)}{more}")
+
+
+def _check_files(shared: Shared, request: PenRequest, page: Page, drawn: bool) -> None:
+    """Before anything is written, which may take long."""
+    from unspool.ink.write import check_drawing, check_flags, check_format
+    from unspool.tasks.pen.window_path import check_window
+
+    if shared.output is not None:
+        check_format(Path(shared.output))
+        name, where = Path(shared.output), ""
+    else:
+        name, where = (_free(), "in a page of .svg") if drawn else (Path(f"{NAME}.json"), "where --json draws no page")
+    check_flags(name, page, where)
+    for number in range(shared.count):
+        if drawn:
+            check_drawing(_numbered(name, number, shared.count), page)
+        if request.window is not None:
+            check_window(_numbered(request.window, number, shared.count))
 
 
 def _text(text: str | None, request: PenRequest) -> str | None:
@@ -69,8 +125,10 @@ def _text(text: str | None, request: PenRequest) -> str | None:
 
     if text is not None and request.text_file is not None:
         raise SpecError("a text comes as a word of the command or from --text-file, got both; leave one of them out")
+    if request.text_file == "":
+        raise SpecError("--text-file must be a file, or - for standard input, got an empty name; leave it out")
     if request.text_file is not None or text == DASH:
-        return read_text(restore_dash([request.text_file or DASH]))
+        return read_text([request.text_file or DASH])
     return text
 
 
@@ -91,25 +149,21 @@ def _check(model: Handwriting, run: str, text: str | None, shared: Shared, reque
         raise SpecError(f"--no-echo is for models without texts, but {run} never repeats the style; leave it out")
 
 
-def _check_folder(path: Path) -> None:
-    """Before a page is written, which may take long."""
-    if not path.parent.is_dir():
-        raise DataError(
-            f"{path} cannot be written, as there is no folder {path.parent}; make it, or choose another place"
-        )
-
-
 def _style(request: PenRequest) -> Strokes | None:
-    from unspool.tasks.pen.hand import hand
+    from unspool.tasks.pen.hand import hand, samples
 
     if request.style is None:
-        if request.style_text is not None or request.style_sample:
+        if request.style_text is not None or request.style_sample is not None:
             raise SpecError("--style-text and --style-sample belong to --style; add it, or leave them out")
         return None
-    return hand(restore_dash([request.style])[0], request.style_sample, request.style_text)
+    found = samples(request.style)
+    style = hand(found, request.style_sample or 0, request.style_text)
+    if len(found) > 1 and request.style_sample is None:
+        remark(f"the style is sample 0 of {len(found)}, {style.text!r}; --style-sample N takes another")
+    return style
 
 
-def _numbered(name: str, number: int, count: int) -> Path:
+def _numbered(name: str | Path, number: int, count: int) -> Path:
     path = Path(name)
     return path if count == 1 else path.with_stem(f"{path.stem}-{number}")
 
@@ -123,10 +177,12 @@ def _free() -> Path:
 
 
 def _tell_doubt(model: Handwriting, style: Strokes | None) -> None:
-    """Say whether a style is not such as the network has learned from."""
+    """Say whether a style is not such as the network has learned from; one without its text will be refused."""
     from unspool.tasks.pen.hand import verdict
 
-    reason = None if style is None else verdict(model.reader, style)
+    if style is None or (model.symbols and style.text is None):
+        return
+    reason = verdict(model.reader, style)
     if reason is not None:
         remark(f"the style may lead astray: as a sample of training it would have been left out ({reason})")
 
@@ -137,9 +193,10 @@ def _tell_unfinished(found: list[Manuscript], model: Handwriting) -> None:
     open_ended = [line.strokes.text for line in lines if not line.finished]
     if model.symbols and open_ended:
         more = " ..." if len(open_ended) > 1 else ""
+        were, their = ("was", "its") if len(open_ended) == 1 else ("were", "their")
         remark(
-            f"{len(open_ended)} of {len(lines)} lines were cut off before their text was at its end "
-            f"({open_ended[0]!r}{more}); try another --seed or a higher --bias, or train longer"
+            f"{len(open_ended)} of {len(lines)} {'line' if len(lines) == 1 else 'lines'} {were} cut off before {their} "
+            f"text was at its end ({open_ended[0]!r}{more}); try another --seed or a higher --bias, or train longer"
         )
 
 

@@ -5,18 +5,12 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from unspool.errors import DataError
 
 DASH = "-"  # standard input, where a file or a text is named
-
-
-def restore_dash(data: Sequence[str]) -> list[str]:
-    """Return the data arguments as a list; `-` is as it was typed."""
-    return list(data)
 
 
 def remark(text: str = "", *, quiet: bool = False) -> None:

@@ -75,10 +75,11 @@ class Page:
                 f"choose less than {shorter / 2:g}"
             )
         _hex("colour", self.colour)
-        if self.paper != "none":
+        if self.paper.lower() != "none":
             _hex("paper", self.paper)
-        if self.seconds is not None and self.svg == "plotter":
-            raise SpecError("--seconds needs a picture, but --svg plotter is for machines; leave one of them out")
+        for name in ("paper", "seconds") if self.svg == "plotter" else ():
+            if getattr(self, name) != getattr(Page, name):
+                raise SpecError(f"--{name} needs a picture, but --svg plotter is for machines; leave one of them out")
         for name in ("pen_up", "pen_down"):
             if not re.fullmatch(r"[A-Za-z0-9 .,+-]*[A-Za-z0-9][A-Za-z0-9 .,+-]*", getattr(self, name)):
                 raise SpecError(
@@ -89,11 +90,12 @@ class Page:
     @property
     def sides(self) -> tuple[float, float] | None:
         """Width and height in mm; None = as the lines need."""
-        if self.size == "fit":
+        size = self.size.lower()
+        if size == "fit":
             return None
-        if self.size in SIZES:
-            return SIZES[self.size]
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)", self.size)
+        if size in SIZES:
+            return SIZES[size]
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)", size)
         if found is None or not all(1 <= float(side) <= LARGEST for side in found.groups()):
             raise SpecError(
                 f"--size must be {', '.join(SIZES)}, fit or WIDTHxHEIGHT of 1 to {LARGEST:g} mm, got {self.size!r}; "
@@ -109,11 +111,11 @@ class Page:
     @property
     def ground(self) -> str | None:
         """The paper's colour as #rrggbb; None = transparent."""
-        return None if self.paper == "none" else _hex("paper", self.paper)
+        return None if self.paper.lower() == "none" else _hex("paper", self.paper)
 
 
 def _hex(name: str, colour: str) -> str:
-    known = COLOURS.get(colour, colour)
+    known = COLOURS.get(colour.lower(), colour)
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", known):
         none = "none, " if name == "paper" else ""
         raise SpecError(f"--{name} must be {none}{', '.join(COLOURS)} or #RRGGBB, got {colour!r}; choose one of them")

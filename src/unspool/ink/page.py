@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from unspool.data.pen.alphabet import runs_left
 from unspool.data.pen.strokes import Points, Strokes
 from unspool.errors import DataError, SpecError
 from unspool.ink.options import LARGEST, SMALLEST, Page
@@ -26,7 +26,7 @@ class Sheet:
     """What is drawn: strokes in the order of writing, in mm, x to the right and y up from the lower left corner.
 
     width, height: the page's sides in mm. pen: its width in mm. strokes: points [n, 2] of each. texts: what each line
-    says, None = unknown.
+    says, None = unknown. beyond: how many points lay beside the page and were left out.
 
     Raises:
         DataError: a point lies beside the page.
@@ -37,6 +37,7 @@ class Sheet:
     pen: float
     strokes: tuple[Points, ...]
     texts: tuple[str | None, ...] = ()
+    beyond: int = 0
 
     def __post_init__(self) -> None:
         for points in self.strokes:
@@ -103,6 +104,20 @@ def lay_out_pages(lines: Lines, page: Page) -> list[Sheet]:
     return sheets
 
 
+def check_room(page: Page) -> None:
+    """Refuse a page on which no line fits, whatever it says.
+
+    Raises:
+        SpecError: a line is higher than the room between the margins.
+    """
+    letter = page.letter or SMALLEST
+    if _fitting(page, letter) < 1:
+        raise SpecError(
+            f"a line must fit on the page, but one of {page.line_height * letter:.3g} mm is higher than the "
+            f"{_room(page)[1]:.4g} mm between the margins; choose smaller letters or a larger page"
+        )
+
+
 def _room(page: Page) -> tuple[float, float]:
     """Width and height between the margins in mm."""
     width, height = page.sides or (LARGEST, LARGEST)
@@ -116,8 +131,8 @@ def _fitting(page: Page, letter: float) -> int:
 
 def _broken(lines: Lines, page: Page) -> tuple[float, list[_Row]]:
     """Millimetres a unit, and the rows of all lines."""
-    width = _room(page)[0]
-    letter = _letter(lines, page, width)
+    width, height = _room(page)
+    letter = _letter(lines, page, width, height)
     broken = [_rows(number, line, page, (width + HAIR) / letter) for number, line in enumerate(lines)]
     return letter, [row for rows in broken for row in rows]
 
@@ -140,24 +155,27 @@ def _sheet(rows: Sequence[_Row], page: Page, letter: float, *, cut: bool = False
     for row in rows:
         said.setdefault(row.line, []).extend(row.pieces)
     width, height = (side + 2 * page.margin for side in room)
+    whole = strokes
     if cut:
         strokes = [part for points in strokes for part in _inside(points, width, height)]
+    beyond = sum(map(len, whole)) - sum(map(len, strokes))
     pen = letter * PEN if page.pen is None else page.pen
-    return Sheet(width, height, pen, tuple(strokes), tuple(map(_text, said.values())))
+    return Sheet(width, height, pen, tuple(strokes), tuple(map(_text, said.values())), beyond)
 
 
 def _inside(points: Points, width: float, height: float) -> Iterator[Points]:
     """The parts of a stroke [n, 2] that lie on the page."""
-    inside = ((points >= 0) & (points <= [width, height])).all(axis=1)
+    inside = ((points >= -HAIR) & (points <= np.add([width, height], HAIR))).all(axis=1)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], inside, [False]])))
     for start, end in edges.reshape(-1, 2):
         yield points[start:end]
 
 
-def _letter(lines: Lines, page: Page, room: float) -> float:
-    """Millimetres a unit: as asked for, or so that the widest piece fits."""
+def _letter(lines: Lines, page: Page, room: float, height: float) -> float:
+    """Millimetres a unit: as asked for, or so that the widest piece fits, and a line into the height."""
     widest = max((_width(piece) for line in lines for piece in line), default=0.0)
-    letter = page.letter or max(min(LETTER, room / widest if widest else LETTER), SMALLEST)
+    fitting = min(room / widest if widest else LETTER, height / page.line_height)
+    letter = page.letter or max(min(LETTER, fitting), SMALLEST)
     if widest * letter > room + HAIR:
         raise SpecError(
             f"a piece of handwriting must fit between the margins, {room:.4g} mm, but one is {widest * letter:.4g} mm "
@@ -168,7 +186,7 @@ def _letter(lines: Lines, page: Page, room: float) -> float:
 
 def _rows(number: int, line: Sequence[Strokes], page: Page, room: float) -> list[_Row]:
     """One line, broken before each piece that would pass the room, in sizes."""
-    backward = page.direction == "rtl" or (page.direction == "auto" and _runs_left(_text(line) or ""))
+    backward = page.direction == "rtl" or (page.direction == "auto" and runs_left(_text(line) or ""))
     broken: list[list[Strokes]] = [[]]
     used = 0.0
     for piece in line:
@@ -197,9 +215,3 @@ def _width(piece: Strokes) -> float:
 def _text(line: Sequence[Strokes]) -> str | None:
     """What a line says, as far as its pieces know."""
     return " ".join(piece.text for piece in line if piece.text) or None
-
-
-def _runs_left(text: str) -> bool:
-    """Whether the first letter with a direction is from right to left (Unicode Standard Annex 9, rules P2 and P3)."""
-    strong = (kind for kind in map(unicodedata.bidirectional, text) if kind in ("L", "R", "AL"))
-    return next(strong, "L") != "L"

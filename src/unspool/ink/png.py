@@ -23,6 +23,20 @@ PIXELS: Final = 60_000_000  # a4 at 600 dpi has 35 million
 INCH: Final = 25.4  # mm
 
 
+def check_png(page: Page) -> None:
+    """Refuse a page of which `png` makes no file, as far as that is known without what stands on it.
+
+    Raises:
+        MissingExtra, SpecError: as of `png`.
+    """
+    try:
+        import PIL.Image  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra("a PNG file needs pillow; pip install 'unspool[pictures]'") from error
+    if page.sides is not None:
+        _pixels(page, *page.sides)
+
+
 def png(sheet: Sheet, page: Page) -> bytes:
     """The file, antialiased; a pen finer than a pixel is drawn as wide as one, in full.
 
@@ -30,19 +44,12 @@ def png(sheet: Sheet, page: Page) -> bytes:
         MissingExtra: pillow is not installed.
         SpecError: the page has too many pixels.
     """
-    try:
-        from PIL import Image, ImageChops
-        from PIL.PngImagePlugin import PngInfo
-    except ImportError as error:
-        raise MissingExtra("a PNG file needs pillow; pip install 'unspool[pictures]'") from error
+    check_png(page)
+    from PIL import Image, ImageChops
+    from PIL.PngImagePlugin import PngInfo
+
     scale = page.dpi / INCH
-    width, height = math.ceil(sheet.width * scale), math.ceil(sheet.height * scale)
-    if width * height > PIXELS:
-        raise SpecError(
-            f"a PNG file may have {PIXELS // 10**6} million pixels, but {page.size} at {page.dpi} dpi has "
-            f"{width * height // 10**6} million; choose fewer --dpi"
-        )
-    ink = Image.new("L", (width, height))
+    ink = Image.new("L", _pixels(page, sheet.width, sheet.height))
     for points in sheet.strokes:
         way = drawn((points * [1, -1] + [0, sheet.height]) * scale, 1 / FINER)
         mask, corner = _stroke(way, max(sheet.pen * scale, 1.0))
@@ -59,6 +66,17 @@ def png(sheet: Sheet, page: Page) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", dpi=(page.dpi, page.dpi), pnginfo=known)
     return buffer.getvalue()
+
+
+def _pixels(page: Page, width: float, height: float) -> tuple[int, int]:
+    """The sides of the picture of a page of so many mm."""
+    columns, rows = (math.ceil(side * page.dpi / INCH) for side in (width, height))
+    if columns * rows > PIXELS:
+        raise SpecError(
+            f"a PNG file may have {PIXELS // 10**6} million pixels, but {page.size} at {page.dpi} dpi has "
+            f"{columns * rows // 10**6} million; choose fewer --dpi"
+        )
+    return columns, rows
 
 
 def _stroke(way: Points, width: float) -> tuple[Image, tuple[int, int]]:

@@ -38,12 +38,13 @@ def svg(sheet: Sheet, page: Page) -> bytes:
     paths = [_path(points * [1, -1] + [0, sheet.height], straight=page.svg == "straight") for points in sheet.strokes]
     if page.seconds is not None:
         paths = [f"{path} {timing}" for path, timing in zip(paths, _timings(sheet, page.seconds), strict=True)]
+    lines = "1 line" if len(sheet.texts) == 1 else f"{len(sheet.texts)} lines"
     ground = None if page.svg == "plotter" else page.ground
     parts = [
         '<?xml version="1.0" encoding="UTF-8"?>\n',
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}mm" height="{height}mm" viewBox="0 0 {sides}" '
         'role="img">\n',
-        f"<title>{_escaped(_title(sheet))}</title>\n<desc>Handwriting, {len(sheet.texts)} lines</desc>\n",
+        f"<title>{_escaped(_title(sheet))}</title>\n<desc>Handwriting, {lines}</desc>\n",
         ANIMATION if page.seconds is not None else "",
         "" if ground is None else f'<rect width="{width}" height="{height}" fill="{ground}"/>\n',
         f'<g fill="none" stroke="{page.ink}" stroke-width="{number(sheet.pen)}" stroke-linecap="round" '

@@ -184,7 +184,7 @@ class Task(ABC):
         Raises:
             SpecError: this kind of model gives no answers.
         """
-        self._cannot("predict", "unspool sample or score")
+        self._cannot("predict", "sample or evaluate")
 
     def told(self, answer: Mapping[str, Any]) -> str:
         """Return one of `answers` as a person reads it."""
@@ -204,7 +204,7 @@ class Task(ABC):
         Raises:
             SpecError: this kind of model has none.
         """
-        self._cannot("score", "unspool evaluate or predict")
+        self._cannot("score", "evaluate")
 
     def stepper(self) -> Stepper:
         """Return what answers row by row.

@@ -55,8 +55,17 @@ def test_unknown_characters_are_named(refused):
         alphabet.check(" \u200f ")
 
 
-def test_rare_characters_come_first():
-    assert Alphabet.of(["aaab", "bc"]).rare(below=3) == {"c": 1, "b": 2}
+def test_what_has_no_name_is_named_by_its_number(refused):
+    with refused("'\ue000' (U+E000)", "(U+1FAE8"):
+        Alphabet.of(["hello world"]).check("he\ue000llo \U0001fae8")
+
+
+def test_typographic_characters_are_written_as_they_are_typed():
+    typed, set_up = 'it\'s "fine" - so...', "it\u2019s \u201c\ufb01ne\u201d \u2014 so\u2026"
+    alphabet = Alphabet.of([typed])
+    assert alphabet.unknown(set_up) == [] and alphabet.decode(alphabet.encode(set_up)) == typed
+    with_its_own = Alphabet.of([typed, "\u2019"])
+    assert with_its_own.check("it\u2019s") == "it\u2019s"
 
 
 def test_an_alphabet_needs_texts(refused):

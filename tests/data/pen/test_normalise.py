@@ -14,7 +14,7 @@ from unspool.data.pen.measures import baseline, size, slant, slope
 from unspool.data.pen.normalise import Normaliser
 from unspool.data.pen.offsets import offsets
 from unspool.data.pen.strokes import Inks, Strokes
-from unspool.errors import SpecError
+from unspool.errors import DataError, SpecError
 
 PLAIN = Normaliser(resample="none")
 LINES = [line(20, seed, writer=f"w{seed % 2}") for seed in range(4)]
@@ -46,6 +46,19 @@ def test_a_normalised_line_is_upright_level_and_of_size_one():
     assert (found.text, found.writer) == (tilted.text, tilted.writer)
 
 
+def test_a_letter_takes_the_points_asked_for_in_time_too() -> None:
+    timed = [replace(one, times=np.arange(len(one)) / 200) for one in LINES]
+    paced = Normaliser(resample="time").paced([*timed, LINES[0]], points_per_letter=30)
+    letters = [len("".join(str(one.text).split())) for one in timed]
+    assert paced.rate == pytest.approx(
+        30 / np.median([one.seconds() / n for one, n in zip(timed, letters, strict=True)])
+    )
+    counts = [len(found.strokes) / n for found, n in zip(paced.apply(timed), letters, strict=True)]
+    assert 27 < np.median(counts) < 36  # each stroke has a point more than steps
+    with pytest.raises(DataError, match="no sample has any; resample by length"):
+        Normaliser(resample="time").paced(LINES)
+
+
 @given(samples())
 def test_the_placement_leads_back(sample):
     (found,) = PLAIN.apply([sample])
@@ -73,36 +86,30 @@ def test_dots_and_dashes_alone():
     assert only(Strokes.of([[[3, 3], [7, 3]]])).points.tolist() == [[0, 0], [1, 0]]
 
 
-def test_fitting_gives_points_per_letter_and_unit_deviation():
-    fitted = Normaliser().fitted(LINES, points_per_letter=30)
-    rows = [fitted.encode(found.strokes) for found in fitted.apply(LINES)]
+def test_the_pace_gives_points_per_letter():
+    paced = Normaliser().paced(LINES, points_per_letter=30)
+    rows = [paced.encode(found.strokes) for found in paced.apply(LINES)]
     assert np.mean([len(row) / 20 for row in rows]) == pytest.approx(30, rel=0.1)
-    every = np.concatenate(rows)[:, :2].astype(np.float64)
-    assert every.mean(axis=0) == pytest.approx([0, 0], abs=1e-5)
-    assert every.std(axis=0) == pytest.approx([1, 1], rel=1e-5)
     assert set(np.concatenate(rows)[:, 2].tolist()) == {0.0, 1.0}
 
 
-def test_fitting_reads_nothing_but_the_training_samples_it_is_given():
-    assert Normaliser().fitted(Inks(LINES)) == Normaliser().fitted(LINES)
-    assert Normaliser().fitted(LINES[:1]) != Normaliser().fitted(LINES)
+def test_the_pace_is_that_of_the_samples_it_is_given():
+    assert Normaliser().paced(Inks(LINES)) == Normaliser().paced(LINES)
+    dense = [replace(sample, text="n" * 10) for sample in LINES]
+    assert Normaliser().paced(dense).step == pytest.approx(2 * Normaliser().paced(LINES).step)
+    assert PLAIN.paced(LINES) == PLAIN
 
 
 def test_without_texts_the_step_is_the_usual_one():
     silent = [replace(sample, text=None) for sample in LINES]
-    assert Normaliser().fitted(silent).step == 0.17
-    assert Normaliser().fitted(silent, points_per_letter=50).step == 0.085
-
-
-def test_what_never_changes_keeps_its_scale():
-    fitted = PLAIN.fitted([Strokes.of([[[0, 0], [1, 0], [2, 0]]])])
-    assert fitted.std[1] == 1 and fitted.std[0] > 0
+    assert Normaliser().paced(silent).step == 0.17
+    assert Normaliser().paced(silent, points_per_letter=50).step == 0.085
 
 
 @settings(max_examples=30)
 @given(st.integers(2, 12), st.integers(0, 99))
 def test_encoded_samples_come_back(letters, seed):
-    fitted = Normaliser().fitted(LINES)
+    fitted = Normaliser(mean=(0.1, -0.02), std=(0.3, 0.2))
     sample = only(line(letters, seed), fitted)
     rows = fitted.encode(sample)
     assert rows.dtype == np.float32
@@ -117,7 +124,7 @@ def test_resampling_by_time():
 
 
 def test_it_is_stored_as_json():
-    fitted = Normaliser(upright=False).fitted(LINES)
+    fitted = Normaliser(upright=False, mean=(0.1, -0.02), std=(0.3, 0.2)).paced(LINES)
     assert Normaliser.from_dict(json.loads(json.dumps(fitted.to_dict()))) == fitted
 
 
@@ -128,9 +135,7 @@ def test_refusals(refused):
         Normaliser(step=0)
     with refused("std of dy", "nan", error=SpecError):
         Normaliser(std=(1.0, float("nan")))
-    with refused("at least one sample"):
-        Normaliser().fitted([])
     with refused("points per letter", "got -1", error=SpecError):
-        Normaliser().fitted(LINES, points_per_letter=-1)
+        Normaliser().paced(LINES, points_per_letter=-1)
     with refused("needs times", "by length"):
         only(LINES[0], Normaliser(resample="time"))

@@ -5,13 +5,19 @@ from dataclasses import replace
 import pytest
 
 from tests.data.pen.made import line
-from unspool.data.pen.screen import Screen, screened
+from unspool.data.pen.screen import Screen
 from unspool.data.pen.strokes import Strokes
 
 LINE = line(20, text="nnnn nnnnn nnnn nnnnnnn")
 BELOW = LINE.transformed([[1, 0, 0], [0, 1, -2.5]])
 
 
+def mirrored(sample):
+    """As it would be in a script from right to left."""
+    return replace(sample.transformed([[-1, 0, 0], [0, 1, 0]]), text=sample.text and sample.text.replace("n", "נ"))
+
+
+@pytest.mark.parametrize("turned", [lambda sample: sample, mirrored])
 @pytest.mark.parametrize(
     ("sample", "verdict"),
     [
@@ -27,8 +33,8 @@ BELOW = LINE.transformed([[1, 0, 0], [0, 1, -2.5]])
         (replace(LINE.transformed([[4, 0, 0], [0, 1, 0]]), text="n" * 20), "width"),
     ],
 )
-def test_verdicts(sample, verdict):
-    assert Screen().verdict(sample) == verdict
+def test_verdicts(sample, verdict, turned):
+    assert Screen().verdict(turned(sample)) == verdict
 
 
 def test_points_have_a_bound():
@@ -36,13 +42,15 @@ def test_points_have_a_bound():
     assert Screen(longest=len(LINE) - 1).verdict(LINE) == "too long"
 
 
-def test_going_back_for_a_dot_or_a_bar_is_no_new_line():
-    bar = Strokes.of([[[1, 1.5], [3, 1.5]], [[9, 2], [9, 2.1]]], text="t")
-    assert Screen().verdict(LINE + bar) is None
-    assert Screen(tallest=99).verdict(LINE + replace(BELOW, text="n" * 20)) == "several lines"
+@pytest.mark.parametrize("turned", [lambda sample: sample, mirrored])
+def test_going_back_for_a_dot_or_a_bar_is_no_new_line(turned):
+    bar = Strokes.of([[[1, 1.5], [3, 1.5]], [[9, 2], [9, 2.1]]], text="n")
+    assert Screen().verdict(turned(LINE + bar)) is None
+    assert Screen(tallest=99).verdict(turned(LINE + replace(BELOW, text="n" * 20))) == "several lines"
 
 
-def test_counts_of_what_was_dropped():
-    found = screened([LINE, replace(LINE, text=None), LINE, replace(LINE, text="nn")])
-    assert found.kept == [0, 2]
-    assert found.dropped == {"no text": 1, "width": 1}
+@pytest.mark.parametrize("turned", [lambda sample: sample, mirrored])
+def test_going_on_is_no_new_line(turned):
+    comma = Strokes.of([[[36, -1], [35.9, -1.4]]], text="n")
+    high = Strokes.of([[[26, 2], [27, 2]]], text="n")
+    assert Screen().verdict(turned(LINE + high + comma)) is None

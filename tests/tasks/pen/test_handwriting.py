@@ -14,6 +14,7 @@ from torch.distributions import Bernoulli, MultivariateNormal
 import unspool
 from tests.tasks.made import write_model
 from tests.tasks.pen.made import PEN, handwriting, inks, pen, write_inks
+from unspool.data.pen.measures import slant
 from unspool.data.pen.strokes import Inks, Strokes
 from unspool.errors import DataError, SpecError
 from unspool.tasks.pen.handwriting import UNCLIPPED, Handwriting
@@ -226,6 +227,33 @@ def test_an_epoch_pays_once_for_the_noise(monkeypatch: pytest.MonkeyPatch) -> No
     for _ in range(batches.steps_per_epoch):
         task.loss(next(batches), None)
     assert sum(paid) == pytest.approx(1.0)
+
+
+def test_the_speed_of_the_hand_is_learned_if_asked_for() -> None:
+    """The first half of every stroke was drawn ten times as fast."""
+    timed, spread = [], {}
+    for one in inks():
+        lengths = one.ends - one.starts
+        fast = np.arange(len(one)) - one.starts.repeat(lengths) < lengths.repeat(lengths) / 2
+        timed.append(replace(one, times=np.cumsum(np.where(fast, 0.001, 0.01))))
+    for kind in ("length", "time"):
+        task = handwriting(Inks(timed), resample=kind, points_per_letter=16.0)
+        assert task.training is not None
+        drawn = np.flatnonzero(task.training.rows[:-1, 2] == 0) + 1  # not those on the way to the next stroke
+        ways = np.hypot(*task.training.rows[drawn, :2].T)
+        spread[kind] = ways.std() / ways.mean()
+    assert spread["time"] > 1.5 * spread["length"]
+
+
+def test_the_slant_of_a_hand_is_left_if_asked_for() -> None:
+    sheared = Inks([one.transformed([[1.0, 0.6, 0.0], [0.0, 1.0, 0.0]]) for one in inks()])
+    left = {}
+    for upright in (True, False):
+        task = handwriting(sheared, upright=upright)
+        assert task.training is not None
+        lines = [task.reader.normaliser.decode(task.training.sample(place)) for place in range(20)]
+        left[upright] = np.median([slant(line)[0] for line in lines])
+    assert abs(left[True]) < 0.15 and 0.3 < left[False] < 0.9
 
 
 def test_what_describes_a_run() -> None:

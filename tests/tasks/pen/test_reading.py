@@ -60,10 +60,11 @@ def test_every_sample_is_kept_or_counted(kinds: list[str]) -> None:
 
 
 def test_a_network_without_texts_takes_any_line_of_ink() -> None:
-    some = Inks([LINES[0], replace(LINES[1], text=None), replace(LINES[2], text="ß")])
+    drawing = "The Eiffel Tower, of which a few strokes show little"
+    some = Inks([LINES[0], replace(LINES[1], text=None), replace(LINES[2], text="ß"), replace(LINES[3], text=drawing)])
     reader = Reader(READER.normaliser, None)
     data = reader.encoded(some)
-    assert len(data) == 3 and not len(data.ids) and data.text_starts.tolist() == [0, 0, 0, 0]
+    assert len(data) == 4 and not len(data.ids) and data.text_starts.tolist() == [0, 0, 0, 0, 0]
     short = reader._replace(screen=Screen(longest=5))
     with pytest.raises(DataError, match="'too long'"):
         short.encoded(some)
@@ -99,6 +100,18 @@ def test_offsets_are_standardised_by_the_training_part() -> None:
     again, _, same = encoded_parts(division, reader, standardise=False)  # what a later training does
     assert same is reader
     np.testing.assert_allclose(again.rows, training.rows, atol=1e-5)
+
+
+def test_what_is_held_out_tells_nothing() -> None:
+    """All that is fitted stays the same whatever the held-out part is."""
+    division = divided(LINES, "0.25", 3)
+    wide = Inks([sample.transformed([[1.5, 0, 0], [0, 1.0, 0]]) for sample in division.held])
+    reader = fitted(division.training, 5.0, 1, text=True)
+    parts = [encoded_parts(known, reader, standardise=True) for known in (division, division._replace(held=wide))]
+    assert parts[0].reader == parts[1].reader
+    np.testing.assert_array_equal(parts[0].training.rows, parts[1].training.rows)
+    assert not np.array_equal(parts[0].held.rows, parts[1].held.rows)
+    assert fitted(LINES, 5.0, 1, text=True).normaliser.step != reader.normaliser.step
 
 
 def test_a_coordinate_that_never_changes_keeps_its_scale() -> None:

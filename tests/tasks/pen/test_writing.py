@@ -24,7 +24,7 @@ from unspool.tasks.pen.breaking import Width, paragraphs
 from unspool.tasks.pen.hand import hand
 from unspool.tasks.pen.handwriting import Handwriting
 from unspool.tasks.pen.manuscript import LINES, Manuscript, usual_width
-from unspool.tasks.pen.window_path import MOST, write_window
+from unspool.tasks.pen.window_path import write_window
 from unspool.tasks.pen.writing import Line, Pen
 
 TEXT = "ab cd ef\n\ngh"
@@ -163,6 +163,10 @@ def test_a_style_is_strokes_a_file_or_a_name(task: Handwriting, tmp_path: Path) 
     assert not same(task.write("ab", points=9)[0], expected)
     with pytest.raises(DataError, match=r"has 3 samples, numbered from 0, got --style-sample 3"):
         hand(path, 3)
+    with pytest.raises(DataError, match=r"has 1 sample, numbered from 0, got --style-sample 1"):
+        hand(inks()[0], 1)
+    with pytest.raises(SpecError, match="a style must be a file or the name of one, got an empty name"):
+        hand("")
     with pytest.raises(SpecError, match="nobody"):
         hand("nobody")
     with pytest.raises(DataError, match=r"gone\.json"):
@@ -184,6 +188,50 @@ def test_strokes_go_on_after_a_style(textless: Handwriting) -> None:
     assert whole.points[0, 0] == 0
     with pytest.raises(SpecError, match="reads no text"):
         textless.write("ab")
+
+
+def test_a_page_shows_what_was_gone_on_after(textless: Handwriting, tmp_path: Path) -> None:
+    """As `unspool sample` has it."""
+    style = replace(inks()[0], text=None)
+    pages = {}
+    named: dict[str, dict[str, Any]] = {"usual": {}, "echo": {"echo": True}, "alone": {"echo": False}}
+    for name, echo in named.items():
+        textless.draw(None, tmp_path / f"{name}.json", points=20, style=style, **echo)
+        pages[name] = read_inks(tmp_path / f"{name}.json")[0]
+    assert same(pages["usual"], pages["echo"]) and len(pages["alone"]) == 20 < len(pages["usual"])
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "told"),
+    [
+        ("ab", {"line_length": 0}, "line_length must be at least 1, got 0"),
+        ("ab", {"line_length": 2.5}, "line_length must be a whole number, got 2.5"),
+        ("ab", {"seed": "x"}, "seed must be a whole number, got 'x'"),
+        ("ab", {"seed": None}, "seed must be a whole number, got None"),
+        ("ab", {"number": 1.5}, "number must be a whole number, got 1.5"),
+        ("ab", {"points": "9"}, "points must be a whole number, got '9'"),
+        ("ab", {"bias": "neat"}, "bias must be a number, got 'neat'"),
+        (b"ab", {}, "a text must be a str, got bytes"),
+        (["ab"], {}, "a text must be a str, got list"),
+    ],
+)
+def test_what_is_asked_is_checked(task: Handwriting, text: Any, asked: dict[str, Any], told: str) -> None:
+    with pytest.raises(SpecError, match=told):
+        task.write(text, **asked)
+    numbers: dict[str, Any] = {"seed": np.int64(1), "points": np.int32(4), "bias": np.float32(1)}
+    assert len(task.write("ab", **numbers)[0]) <= 4
+
+
+def test_a_text_can_be_had_line_by_line(task: Handwriting) -> None:
+    whole = task.manuscript(TEXT, points=5, line_length=5)
+    seen = []
+    for draft in task.drafts(TEXT, points=5, line_length=5):
+        seen.append(([line.strokes for line in draft.lines], draft.read))
+        assert draft.total == 3
+    assert [len(lines) for lines, _ in seen] == [1, 2, 3] == [len(read) for _, read in seen]
+    for lines, read in seen:
+        assert all(map(same, lines, (line.strokes for line in whole.lines)))
+        assert read == whole.read[: len(read)]
 
 
 def test_strokes_without_a_text_flow_over_the_rows() -> None:
@@ -249,12 +297,17 @@ def test_the_window_is_drawn(task: Handwriting, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr("unspool.tasks.pen.window_path.save", lambda figure, path, flag: figures.append(figure))
     write_window(found, tmp_path / "w.svg")
     above, _ = figures[0].axes
-    np.testing.assert_array_equal(above.images[0].get_array(), found.lines[0].phi[:, -4:].T)
+    phi = found.lines[0].phi
+    np.testing.assert_allclose(above.images[0].get_array(), (phi[:, -4:] / phi.max(axis=1, keepdims=True)).T)
+    assert above.images[0].get_clim() == (0, 1) and "shares of the largest" in above.get_xlabel()
     assert [label.get_text() for label in above.get_yticklabels()] == ["a", "␣", "b", "end"]
     monkeypatch.undo()
-    many = Manuscript([found.lines * (MOST + 1)], found.read * (MOST + 1))
-    with pytest.raises(SpecError, match=f"up to {MOST} lines, got {MOST + 1}"):
-        write_window(many, tmp_path / "w.png")
+    many = Manuscript([found.lines * 4], found.read * 4)
+    figures.clear()
+    monkeypatch.setattr("unspool.tasks.pen.window_path.save", lambda figure, path, flag: figures.append(figure))
+    monkeypatch.setattr("unspool.tasks.pen.window_path.MOST", 3)
+    write_window(many, tmp_path / "w.png")
+    assert len(figures[0].axes) == 2 * 3
     with pytest.raises(SpecError, match=r"--window must end in .png, .svg, .pdf, .npz, .json, got .*w\.txt"):
         write_window(found, tmp_path / "w.txt")
     assert {path.name for path in tmp_path.iterdir()} == {"w.svg"}

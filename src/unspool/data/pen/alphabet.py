@@ -14,7 +14,16 @@ from unspool.data.vocabulary import CharVocabulary
 from unspool.errors import DataError
 
 SHOWN: Final = 12
-UNWRITTEN: Final = ("Cc", "Cf", "Co", "Cs", "Cn")  # controls, marks of direction, what is no character
+UNWRITTEN: Final = (
+    "Cc",
+    "Cf",
+)  # controls and marks of direction; what has no name yet, such as a new emoji, has a trace
+PLAIN: Final = {  # what a word processor makes of what is typed, and a pen does not tell apart
+    **dict.fromkeys("\u2018\u2019\u201a\u201b\u2032", "'"),
+    **dict.fromkeys("\u201c\u201d\u201e\u201f\u2033", '"'),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
+    **{"\u2026": "...", "\ufb00": "ff", "\ufb01": "fi", "\ufb02": "fl", "\ufb03": "ffi", "\ufb04": "ffl"},
+}
 JOINERS: Final = "\u200c\u200d"  # these change how letters are written, so they stay
 
 
@@ -31,6 +40,12 @@ def written(text: str) -> str:
         if character.isspace() or character in JOINERS or unicodedata.category(character) not in UNWRITTEN
     ]
     return " ".join("".join(kept).split())
+
+
+def runs_left(text: str) -> bool:
+    """Whether the first letter with a direction is from right to left (Unicode Standard Annex 9, rules P2 and P3)."""
+    strong = (kind for kind in map(unicodedata.bidirectional, text) if kind in ("L", "R", "AL"))
+    return next(strong, "L") != "L"
 
 
 class Alphabet:
@@ -66,14 +81,12 @@ class Alphabet:
 
     def unknown(self, text: str) -> list[str]:
         """The characters of a text that no training text had, each once, in the order of their first place."""
-        return [character for character in dict.fromkeys(written(text)) if character not in self.counts]
-
-    def rare(self, below: int = 20) -> dict[str, int]:
-        """The characters that came less often than that, the rarest first: too seldom to be learned well."""
-        return dict(sorted(((c, n) for c, n in self.counts.items() if n < below), key=lambda item: (item[1], item[0])))
+        return [character for character in dict.fromkeys(self._plain(text)) if character not in self.counts]
 
     def check(self, text: str, origin: str = "the text") -> str:
         """The text as it is written, if every character of it is known.
+
+        Typographic quotes, dashes, dots and ligatures that are not are written as they are typed.
 
         Raises:
             DataError: characters that no training text had, by name; or nothing to write.
@@ -86,10 +99,15 @@ class Alphabet:
                 f"only characters of the training texts can be written, but {origin} has {shown}{more}; leave them "
                 "out, or train on samples that have them"
             )
-        line = written(text)
+        line = self._plain(text)
         if not line:
             raise DataError(f"a text to write must have a character, but {origin} has none; give a text")
         return line
+
+    def _plain(self, text: str) -> str:
+        return "".join(
+            character if character in self.counts else PLAIN.get(character, character) for character in written(text)
+        )
 
     def encode(self, text: str, origin: str = "the text") -> NDArray[np.int64]:
         """Ids [U] of the text as it is written; unknown characters are named in an error."""

@@ -67,30 +67,29 @@ class Normaliser:
                 raise SpecError(f"the {name} must be a positive number, got {value}; choose another")
 
     def paced(self, inks: Sequence[Strokes], points_per_letter: float = 25.0) -> Normaliser:
-        """With the `step` of training samples, where it resamples by length.
+        """With the `step` or `rate` that gives a letter of these training samples so many points.
 
-        step = the median over samples with a text of (length of ink / characters that are not blank) in sizes,
-        divided by the points that a letter shall have; a script with more ink a character has longer steps.
+        step = the median over samples with a text of (length of ink in sizes / characters that are not blank), divided
+        by these points, and 1 / rate the same of (seconds that the pen is down / characters): a script with more ink a
+        character has longer steps.
+
+        Raises:
+            DataError: it resamples by time, and no sample has times.
         """
-        return self._paced(inks, self._measuring.hands(inks), points_per_letter)
-
-    def _paced(self, inks: Sequence[Strokes], hands: Mapping[str, Hand], points_per_letter: float) -> Normaliser:
-        return self if self.resample != "length" else replace(self, step=_step(inks, hands, self, points_per_letter))
-
-    def fitted(self, inks: Sequence[Strokes], points_per_letter: float = 25.0) -> Normaliser:
-        """`paced`, and then with the `mean` and `std` of training samples."""
-        hands = self._measuring.hands(inks)
-        fitted = self._paced(inks, hands, points_per_letter)
-        count, total, squares = 0, np.zeros(2), np.zeros(2)
-        for sample in fitted.apply(inks, hands):
-            steps = offsets(sample.strokes)[:, :2].astype(np.float64)
-            count, total, squares = count + len(steps), total + steps.sum(axis=0), squares + (steps**2).sum(axis=0)
-        if not count:
-            raise DataError("normalising must be fitted on at least one sample, but none came; name training data")
-        mean = total / count
-        std = np.sqrt(np.maximum(squares / count - mean**2, 0))
-        std[std == 0] = 1.0  # a coordinate that never changes keeps its scale
-        return replace(fitted, mean=(float(mean[0]), float(mean[1])), std=(float(std[0]), float(std[1])))
+        if not points_per_letter > 0:
+            raise SpecError(f"points per letter must be above 0, got {points_per_letter}; 25 is usual")
+        if self.resample == "none":
+            return self
+        some = [inks[place] for place in range(0, len(inks), math.ceil(len(inks) / TYPICAL) or 1)]
+        if self.resample == "time":
+            timed = [sample for sample in some if sample.times is not None]
+            if not timed:
+                raise DataError("resampling by time needs times, but no sample has any; resample by length")
+            seconds = ((sample, sample.seconds()) for sample in timed)
+            return replace(self, rate=1 / _pace(seconds, 25 / points_per_letter / self.rate, points_per_letter))
+        raw = replace(self, resample="none").apply(some, self._measuring.hands(inks))
+        lengths = ((sample.strokes, sample.strokes.length()) for sample in raw)
+        return replace(self, step=_pace(lengths, STEP * 25 / points_per_letter, points_per_letter))
 
     def apply(self, inks: Iterable[Strokes], hands: Mapping[str, Hand] | None = None) -> Iterator[Normalised]:
         """One sample after the other; `hands` are those of known writers (None = measured on these samples)."""
@@ -147,19 +146,11 @@ class Normaliser:
         return Normalised(moved, np.column_stack([back, back @ origin]))
 
 
-def _step(
-    inks: Sequence[Strokes], hands: Mapping[str, Hand], normaliser: Normaliser, points_per_letter: float
-) -> float:
-    if not points_per_letter > 0:
-        raise SpecError(f"points per letter must be above 0, got {points_per_letter}; 25 is usual")
-    raw = replace(normaliser, resample="none")
-    some = [inks[place] for place in range(0, len(inks), math.ceil(len(inks) / TYPICAL) or 1)]
+def _pace(samples: Iterable[tuple[Strokes, float]], usual: float, points_per_letter: float) -> float:
+    """From one point to the next, of samples with their lengths in sizes or seconds; the usual if none has a text."""
     per_letter = [
-        sample.strokes.length() / letters
-        for sample in raw.apply(some, hands)
-        if (letters := len("".join((sample.strokes.text or "").split())))
+        length / letters for sample, length in samples if (letters := len("".join((sample.text or "").split())))
     ]
-    usual = STEP * 25 / points_per_letter
     if not per_letter:
         return usual
     return float(np.clip(np.median(per_letter) / points_per_letter, usual / DENSEST, usual * DENSEST))

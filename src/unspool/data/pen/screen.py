@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
+from unspool.data.pen.alphabet import runs_left
 from unspool.data.pen.strokes import Strokes
 
 
@@ -18,8 +17,9 @@ class Screen:
     With w the width, h the height, n the characters that are not blank, all lengths in sizes:
 
     - no text: it is None or blank;
-    - several lines: h > tallest, or the pen, lifted, goes left by more than both return_width * w and return_least,
-      and down by more than return_drop: word lists in columns, lines that wrap;
+    - several lines: h > tallest, or the pen, lifted, goes back to where its text begins, left or right, by more than
+      both return_width * w and return_least, and down by more than return_drop: word lists in columns, lines that
+      wrap;
     - lost lifts: fewer strokes than words, so lines run through the gaps;
     - width, ink: w / n or the length of ink / n out of bounds, so text and ink do not belong together;
     - too long: more points than longest.
@@ -53,25 +53,6 @@ class Screen:
     def _returns(self, sample: Strokes, width: float) -> bool:
         lifted = np.flatnonzero(sample.last[:-1])
         moves = sample.points[lifted + 1] - sample.points[lifted]
-        back = -max(self.return_width * width, self.return_least)
-        return bool(((moves[:, 0] < back) & (moves[:, 1] < -self.return_drop)).any())
-
-
-@dataclass(slots=True)
-class Screened:
-    """The places of the samples that were kept, and how many broke which rule."""
-
-    kept: list[int] = field(default_factory=list)
-    dropped: Counter[str] = field(default_factory=Counter)
-
-
-def screened(samples: Iterable[Strokes], screen: Screen | None = None) -> Screened:
-    """What a screen says of normalised samples (None = one with the usual bounds)."""
-    rules, found = screen or Screen(), Screened()
-    for place, sample in enumerate(samples):
-        reason = rules.verdict(sample)
-        if reason is None:
-            found.kept.append(place)
-        else:
-            found.dropped[reason] += 1
-    return found
+        back = moves[:, 0] if runs_left(sample.text or "") else -moves[:, 0]
+        far = max(self.return_width * width, self.return_least)
+        return bool(((back > far) & (moves[:, 1] < -self.return_drop)).any())

@@ -68,9 +68,11 @@ class Strokes:
                 )
         if self.times is not None and (self.times[1:] < self.times[:-1]).any():
             place = int(np.flatnonzero(np.diff(self.times) < 0)[0])
+            anew = ", let times run on from stroke to stroke" if self.last[place] else ""
             raise DataError(
                 f"times must never fall, but point {place + 2} comes before point {place + 1} "
-                f"({self.times[place + 1]} s after {self.times[place]} s); sort the points, or leave out the times"
+                f"({self.times[place + 1]} s after {self.times[place]} s); sort the points{anew}, or leave them "
+                "without times"
             )
 
     @classmethod

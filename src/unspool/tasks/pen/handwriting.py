@@ -20,7 +20,7 @@ from unspool.data.pen.strokes import Strokes
 from unspool.engine.writing import native_writer
 from unspool.errors import SpecError
 from unspool.ink.options import Page
-from unspool.ink.write import check_format, write_pages
+from unspool.ink.write import DRAWN, check_drawing, write_pages
 from unspool.nets.clipping import Clipping
 from unspool.nets.noise import with_complexity, with_own_noise
 from unspool.nets.scribe import PredictionNet, Scribe, SynthesisNet, shifted
@@ -31,10 +31,11 @@ from unspool.tasks.holdout import fraction_of, judged_on, located
 from unspool.tasks.pen.batches import PenBatch, gathered, training_batches
 from unspool.tasks.pen.breaking import Width
 from unspool.tasks.pen.hand import Style, hand
-from unspool.tasks.pen.manuscript import Manuscript, usual_width, written
+from unspool.tasks.pen.manuscript import Manuscript, drafts, usual_width
 from unspool.tasks.pen.measures import gaussian, measure
 from unspool.tasks.pen.options import HandwritingOptions
 from unspool.tasks.pen.reading import PenData, Reader, divided, encoded_parts, fitted
+from unspool.tasks.pen.request import check_asked
 from unspool.tasks.pen.sizing import handwriting_sizing
 from unspool.tasks.pen.writing import Line, Pen
 from unspool.tasks.specimens import side_by_side, spread
@@ -81,8 +82,9 @@ class Handwriting(Task):
         options = replace(options, validation=located(options.validation))
         division = divided(data, options.validation, options.seed)
         known = base.reader if isinstance(base, Handwriting) else None
+        o, normaliser = options, Normaliser(options.resample, upright=options.upright, level=options.upright)
         reader = known or fitted(
-            division.training, options.points_per_letter, options.rarest, text=not options.prediction
+            division.training, o.points_per_letter, o.rarest, text=not o.prediction, normaliser=normaliser
         )
         training, held, reader = encoded_parts(division, reader, standardise=known is None)
         points, characters = len(training.rows), len(training.ids)
@@ -227,13 +229,18 @@ class Handwriting(Task):
 
         Raises:
             DataError: the model has not seen a character of the text, or the style has no text.
-            SpecError: a text for a network without texts, or none for one with; a bias below 0.
+            SpecError: a text for a network without texts, or none for one with; a bias below 0, or no number.
         """
         asked: dict[str, Any] = {"bias": bias, "seed": seed, "number": number, "points": points, "weights": weights}
         found = self.manuscript(text, style=None if style is None else hand(style), line_length=line_length, **asked)
         return [line.strokes for line in found.lines]
 
-    def manuscript(
+    def manuscript(self, text: str | None = None, **asked: Any) -> Manuscript:
+        """Return the last one of `drafts`: all lines."""
+        *_, found = self.drafts(text, **asked)
+        return found
+
+    def drafts(
         self,
         text: str | None = None,
         *,
@@ -243,34 +250,41 @@ class Handwriting(Task):
         echo: bool = False,
         weights: str = "f32",
         **asked: Any,
-    ) -> Manuscript:
-        """Return what `write` does with the path of the window, in lines that fit on a page if one is given.
+    ) -> Iterator[Manuscript]:
+        """Yield what `write` returns, as far as it is there after each line, with the path of the window.
 
-        With `echo` the strokes that a network without texts goes on after are part of what it returns.
+        Lines fit on a page if one is given. With `echo` the strokes that a network without texts goes on after are part
+        of what is yielded.
         """
+        check_asked(text, line_length=line_length, **asked)
         if line_length is not None and not self.symbols:
             raise SpecError(f"a model that reads no text writes no lines, got line_length={line_length}; leave it out")
         if text is None or not self.symbols:
             number = asked.pop("number", 0)
-            return Manuscript([list(self.pen(weights).lines(text, style=style, echo=echo, first=number, **asked))])
+            yield Manuscript([list(self.pen(weights).lines(text, style=style, echo=echo, first=number, **asked))])
+            return
         pen = self.pen(weights)
         mean, longest = (count / self.pace.per_character for count in (self.pace.points, self.options.longest))
         usual = usual_width(pen, mean, longest, page or Page(size="fit"))
         width = usual if line_length is None else Width(line_length, line_length)
-        return written(pen, text, width, style=style, **asked)
+        yield from drafts(pen, text, width, style=style, **asked)
 
-    def draw(self, text: str | None, path: str | Path, page: Page | None = None, **asked: Any) -> list[Path]:
+    def draw(
+        self, text: str | None, path: str | Path, page: Page | None = None, *, echo: bool = True, **asked: Any
+    ) -> list[Path]:
         """Write a text to a file, as `write` does and on as many pages as it takes; return the files.
 
-        The first page has the given name, whose ending says the format; the others add -page-2, -page-3 to it.
+        The first page has the given name, whose ending says the format; the others add -page-2, -page-3 to it. Without
+        a text the page shows the strokes of the style too, after which the network goes on, unless `echo` is False.
 
         Raises:
             DataError, SpecError: as of `write` and `unspool.write_ink`.
         """
-        check_format(Path(path), "the name of a page")
         style, chosen = asked.pop("style", None), page or Page()
-        found = self.manuscript(text, page=chosen, style=None if style is None else hand(style), **asked)
-        return write_pages(found.ink(chosen), Path(path), chosen)
+        check_drawing(Path(path), chosen, "the name of a page")
+        layout = chosen if Path(path).suffix.lower() in DRAWN else None
+        found = self.manuscript(text, page=layout, style=None if style is None else hand(style), echo=echo, **asked)
+        return write_pages(found.ink(layout), Path(path), chosen)
 
     def pen(self, weights: str = "f32") -> Pen:
         """Return the network as a pen.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -25,17 +26,17 @@ class Manuscript(NamedTuple):
 
     paragraphs: list[list[Line]]
     read: tuple[str, ...] = ()  # of each line: the text that the window slid over, the style's first
+    total: int = 1  # lines of the whole text, of which these may be the first
 
     @property
     def lines(self) -> list[Line]:
         """All lines, one after the other."""
         return [line for paragraph in self.paragraphs for line in paragraph]
 
-    def ink(self, page: Page) -> list[list[Strokes]]:
-        """The strokes as `unspool.ink` lays them out: paragraphs flow, but on a page as wide as its lines."""
-        pieces = [[part for line in paragraph for part in _parts(line.strokes)] for paragraph in self.paragraphs]
-        if page.sides is not None:
-            return pieces
+    def ink(self, page: Page | None) -> list[list[Strokes]]:
+        """The strokes as `unspool.ink` lays them out: paragraphs flow, if the page has a width of its own."""
+        if page is not None and page.sides is not None:
+            return [[part for line in paragraph for part in _parts(line.strokes)] for paragraph in self.paragraphs]
         return [row for lines in self.paragraphs for row in ([[line.strokes] for line in lines] or [[]])]
 
 
@@ -54,7 +55,7 @@ def usual_width(pen: Pen, characters: float, longest: float, page: Page) -> Widt
     return Width(max(int(room / math.ceil(room / learned)), 1), max(int(min(room, learned)), 1))
 
 
-def written(
+def drafts(
     pen: Pen,
     text: str,
     width: Width,
@@ -64,11 +65,12 @@ def written(
     seed: int = 0,
     number: int = 0,
     style: Strokes | None = None,
-) -> Manuscript:
-    """Write sample `number` of a text in lines of at most so many characters.
+) -> Iterator[Manuscript]:
+    """Write sample `number` of a text in lines of at most so many characters, and yield what is there after each line.
 
-    All lines are in one hand: that of the style, or else that of the longest line so far, after which the network goes
-    on as after a style (Graves 2013, section 5.5). A network that has learned single words only writes them one by one.
+    It is one list of paragraphs that grows. All lines are in one hand: that of the style, or else that of the longest
+    line so far, after which the network goes on as after a style (Graves 2013, section 5.5). A network that has learned
+    single words only writes them one by one.
 
     Raises:
         DataError: characters that the network has not seen, all named, before anything is written. As of `Pen.lines`.
@@ -82,7 +84,9 @@ def written(
     longest_own = 0
     found: list[list[Line]] = []
     read: list[str] = []
-    for paragraph in paragraphs(text, width, words=single):
+    planned = paragraphs(text, width, words=single)
+    total = sum(map(len, planned))
+    for paragraph in planned:
         found.append([])
         for said in paragraph:
             address = number + len(read) * LINES
@@ -91,7 +95,7 @@ def written(
             read.append(pen.read(said, lead))
             if style is None and line.finished and len(said) > longest_own:
                 lead, longest_own = pen.retraced(line), len(said)
-    return Manuscript(found, tuple(read))
+            yield Manuscript(found, tuple(read), total)
 
 
 def _parts(sample: Strokes) -> list[Strokes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from unspool.spec import Between
 from unspool.training.options import TrainingOptions
@@ -21,6 +21,10 @@ class HandwritingOptions(TrainingOptions):
     """Bells in the window that slides over the text."""
     points_per_letter: Annotated[float, Between(1, 1000)] = 25.0
     """Points that a letter is laid out in; more are finer and slower."""
+    resample: Literal["length", "time"] = "length"
+    """Points lie at equal distances along the ink, or of time, so that the hand's speed is learned too."""
+    upright: bool = True
+    """Take out the slant of writers and the slope of lines; not for drawings, which neither has."""
     rarest: Annotated[int, Between(1)] = 5
     """Samples with a character that comes less often than this are left out."""
     longest: Annotated[int, Between(2, 2**31)] = 800

@@ -22,8 +22,6 @@ from unspool.errors import DataError
 from unspool.tasks.holdout import fraction_of
 from unspool.tasks.whole.reading import is_given
 
-NO_TEXT = "no text"
-
 
 @dataclass(frozen=True, eq=False)
 class PenData(EndToEnd):
@@ -43,7 +41,7 @@ class PenData(EndToEnd):
 
 
 class Reader(NamedTuple):
-    """How samples are encoded; without an alphabet their texts are not, and samples without one are taken too."""
+    """How samples are encoded; without an alphabet their texts are not, and whatever they say is taken."""
 
     normaliser: Normaliser
     alphabet: Alphabet | None
@@ -76,12 +74,10 @@ class Reader(NamedTuple):
 
     def verdict(self, sample: Strokes) -> str | None:
         """The rule that a normalised sample breaks, None if it breaks none."""
-        reason = self.screen.verdict(sample)
-        if reason == NO_TEXT and self.alphabet is None:
+        if self.alphabet is None:  # what is drawn need not be what its text says, such as the word of a drawing
             return None if len(sample) <= self.screen.longest else "too long"
-        if reason is None and self.alphabet is not None and self.alphabet.unknown(str(sample.text)):
-            return "rare character"
-        return reason
+        reason = self.screen.verdict(sample)
+        return reason or ("rare character" if self.alphabet.unknown(str(sample.text)) else None)
 
 
 class Division(NamedTuple):
@@ -112,10 +108,14 @@ def divided(data: Any, validation: str, seed: int) -> Division:
     return Division(inks.select(split.training), inks.select(split.validation), split.held_out, inks.fingerprint())
 
 
-def fitted(training: Inks, points_per_letter: float, rarest: int, *, text: bool) -> Reader:
+def fitted(
+    training: Inks, points_per_letter: float, rarest: int, *, text: bool, normaliser: Normaliser | None = None
+) -> Reader:
     """The reader for training samples; its mean and deviation are 0 and 1 until `encoded_parts` finds them."""
     some = training.select(np.unique(np.linspace(0, len(training) - 1, TYPICAL).astype(np.int64)))
-    return Reader(Normaliser().paced(some, points_per_letter), _alphabet(training, rarest) if text else None)
+    return Reader(
+        (normaliser or Normaliser()).paced(some, points_per_letter), _alphabet(training, rarest) if text else None
+    )
 
 
 def encoded_parts(division: Division, reader: Reader, *, standardise: bool) -> Prepared:

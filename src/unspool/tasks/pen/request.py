@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Annotated
 
+from unspool.errors import SpecError
 from unspool.spec import Between, check
 
 
@@ -18,8 +20,8 @@ class PenRequest:
     """Write in this hand: a file of strokes with their text, or the name of a style of this installation."""
     style_text: str | None = None
     """What the strokes of --style say, where their file does not."""
-    style_sample: Annotated[int, Between(0)] = 0
-    """Which sample of the file of --style, from 0."""
+    style_sample: Annotated[int | None, Between(0)] = None
+    """Which sample of the file of --style, from 0; left out: the first."""
     text_file: str | None = None
     """Write the text of this file."""
     line_length: Annotated[int | None, Between(1)] = None
@@ -31,3 +33,23 @@ class PenRequest:
 
     def __post_init__(self) -> None:
         check(self)
+
+
+def check_asked(text: object, *, line_length: object = None, points: object = None, **numbers: object) -> None:
+    """Refuse a text that is none, and numbers that are none.
+
+    Raises:
+        SpecError: names the first of them.
+    """
+    if text is not None and not isinstance(text, str):
+        raise SpecError(f"a text must be a str, got {type(text).__name__}; decode bytes, join lines with line ends")
+    if line_length is not None:
+        numbers["line_length"] = line_length
+    if points is not None:
+        numbers["points"] = points
+    for name, value in numbers.items():
+        kind, what = (Real, "a number") if name == "bias" else (Integral, "a whole number")
+        if not isinstance(value, kind):
+            raise SpecError(f"{name} must be {what}, got {value!r}; convert it, or leave it out")
+    if isinstance(line_length, int) and line_length < 1:
+        raise SpecError(f"line_length must be at least 1, got {line_length}; leave it out for lines of a usual length")

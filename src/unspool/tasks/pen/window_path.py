@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from unspool.data.pen.plain import to_plain
 from unspool.errors import SpecError
 from unspool.figure import FORMATS, new_figure, save
-from unspool.ink.write import write_whole
+from unspool.ink.write import check_place, write_whole
 from unspool.tasks.pen.manuscript import Manuscript
 from unspool.tasks.pen.writing import Line
 
@@ -23,17 +23,27 @@ if TYPE_CHECKING:
 ARRAYS: Final = (".npz", ".json")
 MOST: Final = 40  # lines in a picture
 PLACES: Final = 5  # of a weight in JSON
+FAINT: Final = 1e-6  # a weight below which a point has no place in the text
 END: Final = "end"
 
 
 def check_window(path: Path) -> None:
-    """Refuse a name whose ending is none of the formats.
+    """Refuse a name whose ending is none of the formats, or under which nothing can be written.
 
     Raises:
-        SpecError: it is not.
+        SpecError: its ending is none of ours. DataError: its folder is missing, or it is a folder.
+        MissingExtra: a picture, without matplotlib.
     """
     if path.suffix.lower() not in (*FORMATS, *ARRAYS):
         raise SpecError(f"--window must end in {', '.join((*FORMATS, *ARRAYS))}, got {path}; rename it")
+    check_place(path)
+    if path.suffix.lower() in FORMATS:
+        new_figure(1, 1)
+
+
+def shown(found: Manuscript, path: Path) -> int:
+    """How many lines `write_window` shows: all, but in a picture."""
+    return min(len(found.lines), MOST) if path.suffix.lower() in FORMATS else len(found.lines)
 
 
 def write_window(found: Manuscript, path: Path) -> Path:
@@ -41,12 +51,13 @@ def write_window(found: Manuscript, path: Path) -> Path:
 
     An .npz file holds `phi_0` [T, U + 1], `points_0` [T, 2] in sizes, `last_0` [T] and `read_0`, the text [U], of the
     first line, `phi_1` of the second ...; JSON a list of objects with phi, read and the strokes in the plain format.
+    A picture has the first `MOST` lines.
 
     Raises:
-        SpecError: the format is none of ours, or a picture has too many lines. DataError: it cannot be written.
+        SpecError, DataError, MissingExtra: as of `check_window`; it cannot be written.
     """
     check_window(path)
-    pairs = list(zip(found.lines, found.read, strict=True))
+    pairs = list(zip(found.lines, found.read, strict=True))[: shown(found, path)]
     ending = path.suffix.lower()
     if ending == ".npz":
         return write_whole(path, _arrays(pairs))
@@ -56,8 +67,6 @@ def write_window(found: Manuscript, path: Path) -> Path:
             for line, read in pairs
         ]
         return write_whole(path, (json.dumps(told, allow_nan=False) + "\n").encode("ascii"))
-    if len(pairs) > MOST:
-        raise SpecError(f"a picture of the window has up to {MOST} lines, got {len(pairs)}; write arrays, to .npz")
     figure = new_figure(10, 3.2 * len(pairs))
     panels = figure.subplots(2 * len(pairs), 1, squeeze=False, height_ratios=len(pairs) * [2, 1])[:, 0]
     for (line, read), above, below in zip(pairs, panels[::2], panels[1::2], strict=True):
@@ -82,13 +91,17 @@ def _arrays(pairs: list[tuple[Line, str]]) -> bytes:
 
 
 def _draw(line: Line, read: str, above: Axes, below: Axes) -> None:
-    """Phi over the line's own characters, and under it the ink, each point in the colour of its character."""
+    """Phi over the line's own characters, and under it the ink, each point in the colour of its character.
+
+    Phi is no distribution: at a few points it is many times what it is at the rest, so each point has its own scale.
+    """
     own = len(line.strokes.text or "")
-    phi = line.phi[:, -own - 1 :]  # without the text of the style
+    scaled = line.phi / line.phi.max(axis=1, keepdims=True).clip(min=FAINT)
+    phi = scaled[:, -own - 1 :]  # without the text of the style
     labels = [*("␣" if character == " " else character for character in read[-own:]), END]
-    above.imshow(phi.T, aspect="auto", cmap="Greys", interpolation="nearest", vmin=0, vmax=max(float(phi.max()), 1e-6))
+    above.imshow(phi.T, aspect="auto", cmap="Greys", interpolation="nearest", vmin=0, vmax=1)
     above.set_yticks(range(len(labels)), labels, fontsize=7)
-    above.set_xlabel("point")
+    above.set_xlabel("point, with its weights as shares of the largest of them")
     nearest = phi.argmax(axis=1)
     for start, end in zip(line.strokes.starts, line.strokes.ends, strict=True):
         part = line.strokes.points[start:end]
