@@ -231,6 +231,8 @@ def test_lines_that_do_not_end_are_told_once(
         (["pen", "ab", "--letter", "9", *SMALL, "--output", "page.svg"], "smaller letters"),
         (["pen", "ab", "--style", ""], "got an empty name"),
         (["pen", "--text-file", ""], "--text-file must be a file, or - for standard input, got an empty name"),
+        (["pen", "-", "--style", "-"], "standard input is read once, got - for the text and for --style"),
+        (["pen", "ab", "--seed", "-1"], "--seed must be at least 0"),
         (["pen", "ab", "--style-sample", "0"], "belong to --style"),
         (["pen", "ab", "--seconds", "3", "--output", "o.png"], "--seconds (of .svg) does nothing in o.png"),
         (["pen", "ab", "--dpi", "90"], "--dpi (of .png) does nothing in a page of .svg; leave it out"),

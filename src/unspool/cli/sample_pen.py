@@ -125,6 +125,8 @@ def _text(text: str | None, request: PenRequest) -> str | None:
 
     if text is not None and request.text_file is not None:
         raise SpecError("a text comes as a word of the command or from --text-file, got both; leave one of them out")
+    if request.style == DASH and DASH in (text, request.text_file):
+        raise SpecError("standard input is read once, got - for the text and for --style; name a file for one of them")
     if request.text_file == "":
         raise SpecError("--text-file must be a file, or - for standard input, got an empty name; leave it out")
     if request.text_file is not None or text == DASH:
