@@ -81,11 +81,11 @@ def test_lines_are_written_one_by_one(task: Handwriting) -> None:
 
 
 def test_other_weights_are_the_native_pen_s(task: Handwriting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unspool.tasks.pen.handwriting.native_writer", lambda net, weights: "there is none")
+    monkeypatch.setattr("unspool.tasks.pen.model.native_writer", lambda net, weights: "there is none")
     with pytest.raises(SpecError, match="--weights int8 needs the native pen, but there is none; use f32"):
         task.write("ab", weights="int8")
     assert task.pen().weights == "f32" and len(task.write("ab", points=3)[0]) <= 3
-    monkeypatch.setattr("unspool.tasks.pen.handwriting.native_writer", lambda net, weights: object())
+    monkeypatch.setattr("unspool.tasks.pen.model.native_writer", lambda net, weights: object())
     assert task.pen("int8").weights == "int8"
 
 

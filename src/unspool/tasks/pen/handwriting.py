@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,11 +16,7 @@ from torch import Tensor, nn
 from unspool.data.pen.alphabet import Alphabet
 from unspool.data.pen.normalise import Normaliser
 from unspool.data.pen.read import read_inks
-from unspool.data.pen.strokes import Strokes
-from unspool.engine.writing import native_writer
 from unspool.errors import SpecError
-from unspool.ink.options import Page
-from unspool.ink.write import DRAWN, check_drawing, write_pages
 from unspool.nets.clipping import Clipping
 from unspool.nets.noise import with_complexity, with_own_noise
 from unspool.nets.scribe import PredictionNet, Scribe, SynthesisNet, shifted
@@ -29,15 +25,11 @@ from unspool.tasks.batches import Gathered
 from unspool.tasks.dependent import check_dependent
 from unspool.tasks.holdout import fraction_of, judged_on, located
 from unspool.tasks.pen.batches import PenBatch, gathered, training_batches
-from unspool.tasks.pen.breaking import Width
-from unspool.tasks.pen.hand import Style, hand
-from unspool.tasks.pen.manuscript import Manuscript, drafts, usual_width
 from unspool.tasks.pen.measures import gaussian, measure
+from unspool.tasks.pen.model import Pace, PenModel
 from unspool.tasks.pen.options import HandwritingOptions
 from unspool.tasks.pen.reading import PenData, Reader, divided, encoded_parts, fitted
-from unspool.tasks.pen.request import check_asked
 from unspool.tasks.pen.sizing import handwriting_sizing
-from unspool.tasks.pen.writing import Line, Pen
 from unspool.tasks.specimens import side_by_side, spread
 from unspool.training.checkpoint import load_parameters, parameters
 from unspool.training.options import Budget, TrainingOptions
@@ -47,14 +39,7 @@ MOST = 1e6  # points of a sample, on average
 UNCLIPPED = 1e9  # Graves bounds derivatives on their way, and no norm; his steps do not grow with it
 
 
-class Pace(NamedTuple):
-    """Of the training samples, on average."""
-
-    points: float  # of a sample
-    per_character: float  # points, blanks counted; 0 without texts
-
-
-class Handwriting(Task):
+class Handwriting(PenModel, Task):
     """A point after all the points before it, and what text they are to say; the loss is in nats a point."""
 
     name = "handwriting"
@@ -112,16 +97,6 @@ class Handwriting(Task):
             batch_size=proposal.batch_size,
         )
         self.budget = proposal.budget
-
-    @property
-    def symbols(self) -> int:
-        """V, 0 for a network that reads no text."""
-        return 0 if self.reader.alphabet is None else len(self.reader.alphabet)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network lives."""
-        return self.model.output.weight.device
 
     def build(self) -> nn.Module:
         """Return a new network, its weights drawn from the seed."""
@@ -203,104 +178,6 @@ class Handwriting(Task):
             told = judged_on(inks.fingerprint(), self.fingerprint, self.split)
         given = self.reader.encoded(inks)
         return {**self._measure(given), "left_out": dict(given.dropped), "split": told}
-
-    def write(
-        self,
-        text: str | None = None,
-        *,
-        bias: float = 0.0,
-        seed: int = 0,
-        number: int = 0,
-        style: Style | None = None,
-        points: int | None = None,
-        line_length: int | None = None,
-        weights: str = "f32",
-    ) -> list[Strokes]:
-        """Return sample `number` as strokes in sizes, one `Strokes` a line.
-
-        Args:
-            text: of any length; None for a network that learned none.
-            bias: 0 writes as people do, 1 neatly, more as if printed.
-            seed: of the random numbers; a sample depends on seed, number and the other arguments alone.
-            style: whose hand: strokes, with their text, a file of them, or the name of a style.
-            points: of a network without texts; with one the most of a line.
-            line_length: most characters of a line; None = as many as the network has learned to write in one go.
-            weights: "f32", or "bf16" or "int8" of the native pen, which are faster and a little off.
-
-        Raises:
-            DataError: the model has not seen a character of the text, or the style has no text.
-            SpecError: a text for a network without texts, or none for one with; a bias below 0, or no number.
-        """
-        asked: dict[str, Any] = {"bias": bias, "seed": seed, "number": number, "points": points, "weights": weights}
-        found = self.manuscript(text, style=None if style is None else hand(style), line_length=line_length, **asked)
-        return [line.strokes for line in found.lines]
-
-    def manuscript(self, text: str | None = None, **asked: Any) -> Manuscript:
-        """Return the last one of `drafts`: all lines."""
-        *_, found = self.drafts(text, **asked)
-        return found
-
-    def drafts(
-        self,
-        text: str | None = None,
-        *,
-        page: Page | None = None,
-        style: Strokes | None = None,
-        line_length: int | None = None,
-        echo: bool = False,
-        weights: str = "f32",
-        **asked: Any,
-    ) -> Iterator[Manuscript]:
-        """Yield what `write` returns, as far as it is there after each line, with the path of the window.
-
-        Lines fit on a page if one is given. With `echo` the strokes that a network without texts goes on after are part
-        of what is yielded.
-        """
-        check_asked(text, line_length=line_length, **asked)
-        if line_length is not None and not self.symbols:
-            raise SpecError(f"a model that reads no text writes no lines, got line_length={line_length}; leave it out")
-        if text is None or not self.symbols:
-            number = asked.pop("number", 0)
-            yield Manuscript([list(self.pen(weights).lines(text, style=style, echo=echo, first=number, **asked))])
-            return
-        pen = self.pen(weights)
-        mean, longest = (count / self.pace.per_character for count in (self.pace.points, self.options.longest))
-        usual = usual_width(pen, mean, longest, page or Page(size="fit"))
-        width = usual if line_length is None else Width(line_length, line_length)
-        yield from drafts(pen, text, width, style=style, **asked)
-
-    def draw(
-        self, text: str | None, path: str | Path, page: Page | None = None, *, echo: bool = True, **asked: Any
-    ) -> list[Path]:
-        """Write a text to a file, as `write` does and on as many pages as it takes; return the files.
-
-        The first page has the given name, whose ending says the format; the others add -page-2, -page-3 to it. Without
-        a text the page shows the strokes of the style too, after which the network goes on, unless `echo` is False.
-
-        Raises:
-            DataError, SpecError: as of `write` and `unspool.write_ink`.
-        """
-        style, chosen = asked.pop("style", None), page or Page()
-        check_drawing(Path(path), chosen, "the name of a page")
-        layout = chosen if Path(path).suffix.lower() in DRAWN else None
-        found = self.manuscript(text, page=layout, style=None if style is None else hand(style), echo=echo, **asked)
-        return write_pages(found.ink(layout), Path(path), chosen)
-
-    def pen(self, weights: str = "f32") -> Pen:
-        """Return the network as a pen.
-
-        Raises:
-            SpecError: weights other than "f32" without the native pen.
-        """
-        if weights != "f32" and isinstance(reason := native_writer(self.model, weights), str):
-            raise SpecError(f"--weights {weights} needs the native pen, but {reason}; use f32")
-        return Pen(self.model, self.reader, self.pace.per_character, weights)
-
-    def lines(
-        self, text: str | None = None, *, style: Style | None = None, weights: str = "f32", **asked: Any
-    ) -> Iterator[Line]:
-        """Yield samples of a single line, with the path of the window. See `Pen`."""
-        return self.pen(weights).lines(text, style=None if style is None else hand(style), **asked)
 
     def specimen(self, data: Any, steps: int) -> Specimen:
         """Return samples spread over the data."""

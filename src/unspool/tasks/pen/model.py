@@ -1,0 +1,147 @@
+"""Writing with a trained handwriting model: any text, in any hand, on a page or as strokes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from unspool.data.pen.strokes import Strokes
+from unspool.engine.writing import native_writer
+from unspool.errors import SpecError
+from unspool.ink.options import Page
+from unspool.ink.write import DRAWN, check_drawing, write_pages
+from unspool.nets.scribe import Scribe
+from unspool.tasks.pen.breaking import Width
+from unspool.tasks.pen.hand import Style, hand
+from unspool.tasks.pen.manuscript import Manuscript, drafts, usual_width
+from unspool.tasks.pen.options import HandwritingOptions
+from unspool.tasks.pen.reading import Reader
+from unspool.tasks.pen.request import check_asked
+from unspool.tasks.pen.writing import Line, Pen
+
+
+class Pace(NamedTuple):
+    """Of the training samples, on average."""
+
+    points: float  # of a sample
+    per_character: float  # points, blanks counted; 0 without texts
+
+
+class PenModel:
+    """The writing half of a handwriting model; `Handwriting` adds training."""
+
+    options: HandwritingOptions
+    reader: Reader
+    pace: Pace
+    model: Scribe
+
+    @property
+    def symbols(self) -> int:
+        """V, 0 for a network that reads no text."""
+        return 0 if self.reader.alphabet is None else len(self.reader.alphabet)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network lives."""
+        return self.model.output.weight.device
+
+    def write(
+        self,
+        text: str | None = None,
+        *,
+        bias: float = 0.0,
+        seed: int = 0,
+        number: int = 0,
+        style: Style | None = None,
+        points: int | None = None,
+        line_length: int | None = None,
+        weights: str = "f32",
+    ) -> list[Strokes]:
+        """Return sample `number` as strokes in sizes, one `Strokes` a line.
+
+        Args:
+            text: of any length; None for a network that learned none.
+            bias: 0 writes as people do, 1 neatly, more as if printed.
+            seed: of the random numbers; a sample depends on seed, number and the other arguments alone.
+            style: whose hand: strokes, with their text, a file of them, or the name of a style.
+            points: of a network without texts; with one the most of a line.
+            line_length: most characters of a line; None = as many as the network has learned to write in one go.
+            weights: "f32", or "bf16" or "int8" of the native pen, which are faster and a little off.
+
+        Raises:
+            DataError: the model has not seen a character of the text, or the style has no text.
+            SpecError: a text for a network without texts, or none for one with; a bias below 0, or no number.
+        """
+        asked: dict[str, Any] = {"bias": bias, "seed": seed, "number": number, "points": points, "weights": weights}
+        found = self.manuscript(text, style=None if style is None else hand(style), line_length=line_length, **asked)
+        return [line.strokes for line in found.lines]
+
+    def manuscript(self, text: str | None = None, **asked: Any) -> Manuscript:
+        """Return the last one of `drafts`: all lines."""
+        *_, found = self.drafts(text, **asked)
+        return found
+
+    def drafts(
+        self,
+        text: str | None = None,
+        *,
+        page: Page | None = None,
+        style: Strokes | None = None,
+        line_length: int | None = None,
+        echo: bool = False,
+        weights: str = "f32",
+        **asked: Any,
+    ) -> Iterator[Manuscript]:
+        """Yield what `write` returns, as far as it is there after each line, with the path of the window.
+
+        Lines fit on a page if one is given. With `echo` the strokes that a network without texts goes on after are part
+        of what is yielded.
+        """
+        check_asked(text, line_length=line_length, **asked)
+        if line_length is not None and not self.symbols:
+            raise SpecError(f"a model that reads no text writes no lines, got line_length={line_length}; leave it out")
+        if text is None or not self.symbols:
+            number = asked.pop("number", 0)
+            yield Manuscript([list(self.pen(weights).lines(text, style=style, echo=echo, first=number, **asked))])
+            return
+        pen = self.pen(weights)
+        mean, longest = (count / self.pace.per_character for count in (self.pace.points, self.options.longest))
+        usual = usual_width(pen, mean, longest, page or Page(size="fit"))
+        width = usual if line_length is None else Width(line_length, line_length)
+        yield from drafts(pen, text, width, style=style, **asked)
+
+    def draw(
+        self, text: str | None, path: str | Path, page: Page | None = None, *, echo: bool = True, **asked: Any
+    ) -> list[Path]:
+        """Write a text to a file, as `write` does and on as many pages as it takes; return the files.
+
+        The first page has the given name, whose ending says the format; the others add -page-2, -page-3 to it. Without
+        a text the page shows the strokes of the style too, after which the network goes on, unless `echo` is False.
+
+        Raises:
+            DataError, SpecError: as of `write` and `unspool.write_ink`.
+        """
+        style, chosen = asked.pop("style", None), page or Page()
+        check_drawing(Path(path), chosen, "the name of a page")
+        layout = chosen if Path(path).suffix.lower() in DRAWN else None
+        found = self.manuscript(text, page=layout, style=None if style is None else hand(style), echo=echo, **asked)
+        return write_pages(found.ink(layout), Path(path), chosen)
+
+    def pen(self, weights: str = "f32") -> Pen:
+        """Return the network as a pen.
+
+        Raises:
+            SpecError: weights other than "f32" without the native pen.
+        """
+        if weights != "f32" and isinstance(reason := native_writer(self.model, weights), str):
+            raise SpecError(f"--weights {weights} needs the native pen, but {reason}; use f32")
+        return Pen(self.model, self.reader, self.pace.per_character, weights)
+
+    def lines(
+        self, text: str | None = None, *, style: Style | None = None, weights: str = "f32", **asked: Any
+    ) -> Iterator[Line]:
+        """Yield samples of a single line, with the path of the window. See `Pen`."""
+        return self.pen(weights).lines(text, style=None if style is None else hand(style), **asked)
