@@ -17,7 +17,7 @@ from unspool.errors import SpecError
 if TYPE_CHECKING:
     from unspool.training.protocol import Task
 
-COUNTS = ("symbols", "sequences", "steps", "windows")  # of items, by which speed is told
+COUNTS = ("symbols", "points", "sequences", "steps", "windows")  # of items, by which speed is told
 
 
 def evaluate(

@@ -249,12 +249,11 @@ def test_lines_are_as_long_as_page_and_training_allow(task: Handwriting) -> None
         reader = task.reader._replace(normaliser=replace(task.reader.normaliser, mean=(0.1, 0.0)))
 
     pen: Pen = Known()  # type: ignore[assignment]  # a character is 2 sizes wide, 5 mm
-    assert usual_width(pen, 20, 100, Page(size="fit")) == (30, 30)
-    assert usual_width(pen, 20, 25, Page(size="fit")) == (25, 25)
-    assert usual_width(pen, 40, 100, Page(size="140x100")) == (18, 18)  # 0.9 x 100 mm / 5 mm
-    assert usual_width(pen, 20, 100, Page(size="290x200")) == (22, 30)  # 45 fit, in two parts
-    assert usual_width(pen, 20, 100, Page(size="140x100", letter=1.25)) == (18, 30)  # 36 fit
-    assert usual_width(pen, 0.1, 100, Page(size="50x50")) == (1, 1)
+    assert usual_width(pen, 30, Page(size="fit")) == (30, 30)
+    assert usual_width(pen, 60, Page(size="140x100")) == (18, 18)  # 0.9 x 100 mm / 5 mm
+    assert usual_width(pen, 30, Page(size="290x200")) == (22, 30)  # 45 fit, in two parts
+    assert usual_width(pen, 30, Page(size="140x100", letter=1.25)) == (18, 30)  # 36 fit
+    assert usual_width(pen, 0.1, Page(size="50x50")) == (1, 1)
     # lines that belong together stand below each other where the page has no width
     found = task.manuscript("ab cd\n\nab", points=5, line_length=2)
     assert [len(row) for row in found.ink(Page(size="fit"))] == [1, 1, 0, 1]

@@ -36,6 +36,7 @@ from unspool.training.options import Budget, TrainingOptions
 from unspool.training.protocol import Loss, Specimen, Task
 
 MOST = 1e6  # points of a sample, on average
+LONG = 0.99  # of the samples are not longer than what counts as long
 UNCLIPPED = 1e9  # Graves bounds derivatives on their way, and no norm; his steps do not grow with it
 
 
@@ -73,7 +74,8 @@ class Handwriting(PenModel, Task):
         )
         training, held, reader = encoded_parts(division, reader, standardise=known is None)
         points, characters = len(training.rows), len(training.ids)
-        pace = Pace(points / len(training), points / characters if characters else 0.0)
+        long = float(np.quantile(training.lengths, LONG))
+        pace = Pace(points / len(training), points / characters if characters else 0.0, long)
         task = cls(options, reader, base.pace if isinstance(base, Handwriting) else pace)
         task.training, task.held, task.fingerprint = training, held, division.fingerprint
         task.split = _told(options, division.writers)
@@ -230,10 +232,10 @@ class Handwriting(PenModel, Task):
         reader = Reader(
             Normaliser.from_dict(metadata["normaliser"]), None if alphabet is None else Alphabet.from_dict(alphabet)
         )
-        points, per_character = float(pace["points"]), float(pace["per_character"])
-        if not (0 < points < MOST and (alphabet is None or 0 < per_character < MOST)):
-            raise SpecError(f"a sample and a character must have points, got {points} and {per_character}")
-        task = cls(options, reader, Pace(points, per_character))
+        found = Pace(*(float(pace[name]) for name in Pace._fields))
+        if not (0 < found.points < MOST and 0 < found.long and (alphabet is None or 0 < found.per_character < MOST)):
+            raise SpecError(f"samples and characters must have points, got {found}")
+        task = cls(options, reader, found)
         task.split = str(metadata["split"])
         return task
 

@@ -15,7 +15,6 @@ from unspool.ink.page import LETTER
 from unspool.tasks.pen.breaking import Width, paragraphs
 from unspool.tasks.pen.writing import Line, Pen
 
-BEYOND: Final = 1.5  # times the mean line of training: what a network still writes in one go
 FULL: Final = 0.9  # of the room on a page: lines of one length are not of one width
 GAP: Final = 1.0  # sizes between what are taken for two words of strokes without a text
 LINES: Final = 1 << 32  # samples a line has addresses for: line l of sample n draws the numbers of sample n + l * LINES
@@ -40,13 +39,9 @@ class Manuscript(NamedTuple):
         return [row for lines in self.paragraphs for row in ([[line.strokes] for line in lines] or [[]])]
 
 
-def usual_width(pen: Pen, characters: float, longest: float, page: Page) -> Width:
-    """Characters that the network has learned to write in one go, and that most likely fit on the page.
-
-    Args:
-        characters: of the mean training sample; longest: what the longest was cut off after.
-    """
-    learned = max(min(BEYOND * characters, longest), 1.0)
+def usual_width(pen: Pen, learned: float, page: Page) -> Width:
+    """Characters of a line that most likely fit on the page; `learned` are those that the network writes in one go."""
+    learned = max(learned, 1.0)
     advance = abs(pen.reader.normaliser.mean[0]) * pen.points_per_character  # sizes a character
     if page.sides is None or not advance:
         return Width(round(learned), round(learned))

@@ -24,10 +24,11 @@ from unspool.tasks.pen.writing import Line, Pen
 
 
 class Pace(NamedTuple):
-    """Of the training samples, on average."""
+    """Of the training samples."""
 
-    points: float  # of a sample
-    per_character: float  # points, blanks counted; 0 without texts
+    points: float  # of a sample, on average
+    per_character: float  # points on average, blanks counted; 0 without texts
+    long: float  # points that 99 of 100 samples do not exceed: what a network learns to write in one go
 
 
 class PenModel:
@@ -108,8 +109,8 @@ class PenModel:
             yield Manuscript([list(self.pen(weights).lines(text, style=style, echo=echo, first=number, **asked))])
             return
         pen = self.pen(weights)
-        mean, longest = (count / self.pace.per_character for count in (self.pace.points, self.options.longest))
-        usual = usual_width(pen, mean, longest, page or Page(size="fit"))
+        learned = min(self.pace.long, self.options.longest) / self.pace.per_character
+        usual = usual_width(pen, learned, page or Page(size="fit"))
         width = usual if line_length is None else Width(line_length, line_length)
         yield from drafts(pen, text, width, style=style, **asked)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ARRAYS: Final = (".npz", ".json")
 MOST: Final = 40  # lines in a picture
+LETTER: Final = 0.12  # inches of a picture: a letter beside the window
 PLACES: Final = 5  # of a weight in JSON
 FAINT: Final = 1e-6  # a weight below which a point has no place in the text
 END: Final = "end"
@@ -67,8 +68,9 @@ def write_window(found: Manuscript, path: Path) -> Path:
             for line, read in pairs
         ]
         return write_whole(path, (json.dumps(told, allow_nan=False) + "\n").encode("ascii"))
-    figure = new_figure(10, 3.2 * len(pairs))
-    panels = figure.subplots(2 * len(pairs), 1, squeeze=False, height_ratios=len(pairs) * [2, 1])[:, 0]
+    heights = [side for line, _ in pairs for side in (max(1.8, LETTER * len(line.strokes.text or "")), 1.2)]
+    figure = new_figure(10, sum(heights))
+    panels = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     for (line, read), above, below in zip(pairs, panels[::2], panels[1::2], strict=True):
         _draw(line, read, above, below)
     return save(figure, path, flag="--window")
