@@ -89,6 +89,7 @@ HANDWRITING_CASES: dict[str, Any] = {
     "window_components": 3,
     "points_per_letter": 6.0,
     "upright": False,
+    "join": 3,
     "rarest": 2,
     "longest": 9,
     "clip_outputs": 1e-6,

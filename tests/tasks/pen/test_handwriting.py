@@ -245,6 +245,21 @@ def test_the_speed_of_the_hand_is_learned_if_asked_for() -> None:
     assert spread["time"] > 1.5 * spread["length"]
 
 
+def test_words_are_learned_as_lines_if_asked_for(tmp_path: Path) -> None:
+    """And then written in lines too; what is held out stays as it came."""
+    data = Inks([replace(one, text=str(one.text).replace(" ", "e")) for one in inks()])
+    words, lines = handwriting(data), handwriting(data, join=4)
+    assert words.training is not None and lines.training is not None
+    assert words.held is not None and lines.held is not None
+    assert " " not in words.reader.alphabet.symbols and " " in lines.reader.alphabet.symbols  # type: ignore[union-attr]
+    assert len(lines.training) < len(words.training) and len(lines.training.rows) == len(words.training.rows)
+    assert lines.held.lengths.tolist() == words.held.lengths.tolist()
+    assert len(lines.write("ab ba", points=9)) == 1 < len(words.write("ab ba", points=9))
+    trained(tmp_path / "base", data, steps=2)
+    with pytest.raises(SpecError, match="--join puts blanks between texts"):
+        begin("handwriting", inks(), base=str(tmp_path / "base"), options={"join": 2})
+
+
 def test_the_slant_of_a_hand_is_left_if_asked_for() -> None:
     sheared = Inks([one.transformed([[1.0, 0.6, 0.0], [0.0, 1.0, 0.0]]) for one in inks()])
     left = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unspool.data.pen.alphabet import Alphabet
+from unspool.data.pen.joining import joined
 from unspool.data.pen.normalise import Normaliser
 from unspool.data.pen.read import read_inks
 from unspool.errors import SpecError
@@ -28,7 +30,7 @@ from unspool.tasks.pen.batches import PenBatch, gathered, training_batches
 from unspool.tasks.pen.measures import gaussian, measure
 from unspool.tasks.pen.model import Pace, PenModel
 from unspool.tasks.pen.options import HandwritingOptions
-from unspool.tasks.pen.reading import PenData, Reader, divided, encoded_parts, fitted
+from unspool.tasks.pen.reading import Lines, PenData, Reader, divided, encoded_parts, fitted
 from unspool.tasks.pen.sizing import handwriting_sizing
 from unspool.tasks.specimens import side_by_side, spread
 from unspool.training.checkpoint import load_parameters, parameters
@@ -70,9 +72,17 @@ class Handwriting(PenModel, Task):
         known = base.reader if isinstance(base, Handwriting) else None
         o, normaliser = options, Normaliser(options.resample, upright=options.upright, level=options.upright)
         reader = known or fitted(
-            division.training, o.points_per_letter, o.rarest, text=not o.prediction, normaliser=normaliser
+            division.training,
+            o.points_per_letter,
+            o.rarest,
+            text=not o.prediction,
+            normaliser=normaliser,
+            blank=o.join > 1,
         )
-        training, held, reader = encoded_parts(division, reader, standardise=known is None)
+        if o.join > 1 and reader.alphabet is not None and " " not in reader.alphabet.symbols:
+            raise SpecError("--join puts blanks between texts, but the model of --from has read none; leave it out")
+        lines: Lines = list if o.join == 1 else partial(joined, most=o.join, longest=o.longest, seed=o.seed)
+        training, held, reader = encoded_parts(division, reader, standardise=known is None, lines=lines)
         points, characters = len(training.rows), len(training.ids)
         long = float(np.quantile(training.lengths, LONG))
         pace = Pace(points / len(training), points / characters if characters else 0.0, long)

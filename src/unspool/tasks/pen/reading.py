@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,9 @@ class PenData(EndToEnd):
         return self.ids[self.text_starts[place] : self.text_starts[place + 1]]
 
 
+Lines: TypeAlias = Callable[[list[Strokes]], list[Strokes]]
+
+
 class Reader(NamedTuple):
     """How samples are encoded; without an alphabet their texts are not, and whatever they say is taken."""
 
@@ -47,30 +50,31 @@ class Reader(NamedTuple):
     alphabet: Alphabet | None
     screen: Screen = Screen()
 
-    def encoded(self, inks: Sequence[Strokes]) -> PenData:
-        """The samples that are one line of known characters.
+    def encoded(self, inks: Sequence[Strokes], lines: Lines = list) -> PenData:
+        """The samples that are one line of known characters, or what `lines` makes of those, normalised.
 
         Raises:
             DataError: none is.
         """
-        rows: list[NDArray[np.float32]] = []
-        texts: list[NDArray[np.int32]] = []
+        kept: list[Strokes] = []
         dropped: Counter[str] = Counter()
         for sample, _ in self.normaliser.apply(inks):
             reason = self.verdict(sample)
-            if reason is not None:
+            if reason is None:
+                kept.append(sample)
+            else:
                 dropped[reason] += 1
-                continue
-            rows.append(self.normaliser.encode(sample))
-            text = np.empty(0) if self.alphabet is None else self.alphabet.encode(str(sample.text))
-            texts.append(text.astype(np.int32))
-        if not rows:
+        if not kept:
             told = ", ".join(f"{count} by {reason!r}" for reason, count in dropped.most_common())
             raise DataError(
                 f"at least one sample must be a line of known characters, but all are left out ({told}); "
                 "give lines with what they say"
             )
-        return PenData(np.concatenate(rows), starts_of(rows), np.concatenate(texts), starts_of(texts), dropped)
+        kept = lines(kept)
+        rows = [self.normaliser.encode(sample) for sample in kept]
+        texts = [np.empty(0) if self.alphabet is None else self.alphabet.encode(str(one.text)) for one in kept]
+        ids = np.concatenate(texts).astype(np.int32)
+        return PenData(np.concatenate(rows), starts_of(rows), ids, starts_of(texts), dropped)
 
     def verdict(self, sample: Strokes) -> str | None:
         """The rule that a normalised sample breaks, None if it breaks none."""
@@ -109,18 +113,31 @@ def divided(data: Any, validation: str, seed: int) -> Division:
 
 
 def fitted(
-    training: Inks, points_per_letter: float, rarest: int, *, text: bool, normaliser: Normaliser | None = None
+    training: Inks,
+    points_per_letter: float,
+    rarest: int,
+    *,
+    text: bool,
+    normaliser: Normaliser | None = None,
+    blank: bool = False,
 ) -> Reader:
-    """The reader for training samples; its mean and deviation are 0 and 1 until `encoded_parts` finds them."""
+    """The reader for training samples; its mean and deviation are 0 and 1 until `encoded_parts` finds them.
+
+    With `blank` its alphabet has one, even if no text does.
+    """
     some = training.select(np.unique(np.linspace(0, len(training) - 1, TYPICAL).astype(np.int64)))
     return Reader(
-        (normaliser or Normaliser()).paced(some, points_per_letter), _alphabet(training, rarest) if text else None
+        (normaliser or Normaliser()).paced(some, points_per_letter),
+        _alphabet(training, rarest, blank) if text else None,
     )
 
 
-def encoded_parts(division: Division, reader: Reader, *, standardise: bool) -> Prepared:
-    """Both parts encoded; (dx, dy) of the training points that are kept have mean 0 and deviation 1 if asked for."""
-    training, held = reader.encoded(division.training), reader.encoded(division.held)
+def encoded_parts(division: Division, reader: Reader, *, standardise: bool, lines: Lines = list) -> Prepared:
+    """Both parts encoded; (dx, dy) of the training points that are kept have mean 0 and deviation 1 if asked for.
+
+    Only what is trained on goes through `lines`.
+    """
+    training, held = reader.encoded(division.training, lines), reader.encoded(division.held)
     if not standardise:
         return Prepared(training, held, reader)
     mean = training.rows[:, :2].mean(axis=0, dtype=np.float64)
@@ -133,7 +150,7 @@ def encoded_parts(division: Division, reader: Reader, *, standardise: bool) -> P
     return Prepared(training, held, reader._replace(normaliser=normaliser))
 
 
-def _alphabet(inks: Inks, rarest: int) -> Alphabet:
+def _alphabet(inks: Inks, rarest: int, blank: bool) -> Alphabet:
     counts = Alphabet.of(sample.text for sample in inks).counts
     kept = {symbol: count for symbol, count in counts.items() if count >= rarest}
     if not kept:
@@ -141,4 +158,4 @@ def _alphabet(inks: Inks, rarest: int) -> Alphabet:
             f"an alphabet needs a character that comes at least {rarest} times, but the commonest comes "
             f"{max(counts.values())} times; lower --rarest"
         )
-    return Alphabet(kept)
+    return Alphabet({" ": rarest, **kept} if blank else kept)
