@@ -24,6 +24,7 @@ from command import print_place, print_table
 from numpy.typing import NDArray
 
 import unspool
+from unspool.data.pen.joining import side_by_side
 from unspool.data.pen.read import read_inks
 from unspool.data.pen.strokes import Inks, Strokes
 from unspool.data.sequence import mask
@@ -45,6 +46,7 @@ SENTENCES = (
     "Sphinx of black quartz!", "Vera and Una took a nap.", "Kevin got 86 new jugs", "Ada and Dan love fresh air.",
 )  # fmt: skip
 PIECE, STRIDE = 12, 6  # characters that a hand is recognised by at once, and from one such piece to the next
+LINE = 20  # characters of a line that a hand is learned from or gone on with
 LINES = 60  # of a writer that the classifier learns from, at most, so that none is the usual answer
 JUDGE: dict[str, Any] = {
     "hidden_size": 64, "layers": 1, "encoder": "conv", "pooling": "mean", "augment": "none", "batch_size": 32,
@@ -230,8 +232,9 @@ def known_part(task: Handwriting, sentence: str) -> str:
 def priming(given: argparse.Namespace) -> None:
     """Section 5.5: a classifier of writers, which knows real lines only, asked about lines that the network wrote."""
     task = with_texts(given.model)
-    lines = lines_of_writers(task, held_out(task, given.data), given.writers, given.samples)
-    learned = {writer: own[given.samples :][:LINES] for writer, own in lines.items()}
+    found = lines_of_writers(task, held_out(task, given.data), given.writers, given.samples)
+    lines = {writer: own[: given.samples] for writer, own in found.items()}
+    learned = {writer: own[given.samples :][:LINES] for writer, own in found.items()}
     known = [(piece, writer) for writer, own in learned.items() for line in own for piece in pieces(task, line)]
     with tempfile.TemporaryDirectory() as scratch:
         arrays, labels = [piece for piece, _ in known], [writer for _, writer in known]
@@ -244,7 +247,7 @@ def priming(given: argparse.Namespace) -> None:
     print(f"in {len(known)} pieces of about {PIECE} characters\n")
     written: dict[str, list[tuple[str, Strokes]]] = {"real lines": [], "primed": [], "unprimed": []}
     for writer, own in lines.items():
-        for number, style in enumerate(own[: given.samples]):
+        for number, style in enumerate(own):
             text = known_part(task, SENTENCES[number % len(SENTENCES)])
             written["real lines"].append((writer, style))
             for kind, hand in (("primed", style), ("unprimed", None)):
@@ -262,16 +265,28 @@ def priming(given: argparse.Namespace) -> None:
 
 
 def lines_of_writers(task: Handwriting, held: Inks, writers: int, samples: int) -> dict[str, list[Strokes]]:
-    """The lines of those who wrote most, in a drawn order; the first ones are for priming."""
-    places = defaultdict(list)
-    for place, (normalised, _) in enumerate(task.reader.normaliser.apply(held)):
-        if held[place].writer is not None and task.reader.verdict(normalised) is None:
-            places[str(held[place].writer)].append(place)
-    most = sorted(places, key=lambda writer: (-len(places[writer]), writer))[:writers]
+    """Lines of those who wrote most, in a drawn order, words of a writer side by side; the first are for priming."""
+    kept: dict[str, list[Strokes]] = defaultdict(list)
+    for normalised, _ in task.reader.normaliser.apply(held):  # each by the size and slant of its writer
+        if normalised.writer is not None and task.reader.verdict(normalised) is None:
+            kept[normalised.writer].append(normalised)
+    most = sorted(kept, key=lambda writer: (-len(kept[writer]), writer))[:writers]
     draw = np.random.default_rng(0)
-    found = {writer: [held[int(place)] for place in draw.permutation(places[writer])] for writer in most}
+    found = {writer: in_lines([kept[writer][int(n)] for n in draw.permutation(len(kept[writer]))]) for writer in most}
     if len(found) < writers or min(map(len, found.values())) < 2 * samples:
         raise SystemExit(f"{writers} writers with {2 * samples} lines each are needed; lower --writers or --samples")
+    return found
+
+
+def in_lines(samples: Sequence[Strokes]) -> list[Strokes]:
+    """Normalised samples in their order as lines of at least `LINE` characters."""
+    found: list[Strokes] = []
+    line: list[Strokes] = []
+    for sample in samples:
+        line.append(sample)
+        if sum(len(str(one.text)) for one in line) >= LINE:
+            found.append(side_by_side(line, len(found)))
+            line = []
     return found
 
 

@@ -31,7 +31,7 @@ def joined(samples: Sequence[Strokes], most: int, longest: int, seed: int = 0) -
             line = [samples[places.pop()]]
             while places and len(line) < wanted and sum(map(len, line)) + len(samples[places[-1]]) <= longest:
                 line.append(samples[places.pop()])
-            found.append(_side_by_side(line, seed + len(found)))
+            found.append(side_by_side(line, seed + len(found)))
     return found
 
 
@@ -44,7 +44,8 @@ def _by_writer(samples: Sequence[Strokes], seed: int) -> list[list[int]]:
     return list(found.values())
 
 
-def _side_by_side(line: Sequence[Strokes], seed: int) -> Strokes:
+def side_by_side(line: Sequence[Strokes], seed: int) -> Strokes:
+    """One line of normalised samples, one behind the other, its gaps drawn by the seed."""
     moved, letter = [line[0]], _letter(line)
     for number, sample in enumerate(line[1:]):
         gap = letter * (GAP[0] + (GAP[1] - GAP[0]) * below(FINE, seed, number) / FINE)
