@@ -89,6 +89,14 @@ def test_other_weights_are_the_native_pen_s(task: Handwriting, monkeypatch: pyte
     assert task.pen("int8").weights == "int8"
 
 
+def test_what_is_written_is_what_is_read(task: Handwriting) -> None:
+    """Letter by letter, so that the window's path and the text belong together: a ligature is two."""
+    found = task.manuscript("\ufb01ne \u202aoffice \ufb02y", points=5, line_length=30)
+    (line,) = found.lines
+    assert found.read == (line.strokes.text,) == ("fine office fly",)
+    assert line.phi.shape[1] == len("fine office fly") + 1
+
+
 def test_samples_are_numbered(task: Handwriting) -> None:
     several = [line.strokes for line in task.lines("ab", seed=2, count=3, points=9)]
     assert same(several[2], task.write("ab", seed=2, number=2, points=9)[0])

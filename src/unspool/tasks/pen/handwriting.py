@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -160,9 +160,14 @@ class Handwriting(PenModel, Task):
         nats, _ = self.model.nats(shifted(points), points, lengths=lengths, memory=memory, generator=generator)
         items, total = int(lengths.sum()), nats.sum()
         if self.training is not None:
-            visited = int(self.training.lengths.clip(max=self.options.longest).sum())  # in an epoch
-            total = with_complexity(self.model, total, items / visited)
+            total = with_complexity(self.model, total, items / self._visited)
         return Loss(self._weighted(total), items, None, {})
+
+    @cached_property
+    def _visited(self) -> int:
+        """The points of an epoch."""
+        assert self.training is not None
+        return int(self.training.lengths.clip(max=self.options.longest).sum())
 
     def _weighted(self, total: Tensor) -> Tensor:
         """The same number; for Graves's RMSProp its derivatives are those of the nats of a mean sample, not a point.

@@ -90,10 +90,11 @@ class Pen:
             )
         lead = self.lead(style) if isinstance(style, Strokes) else style
         read, limit = self._asked(text, lead, points)
+        said = None if text is None or self.reader.alphabet is None else self.reader.alphabet.check(text)
         self.net.eval()
         start = self._start(read, lead, echo)
         numbers = range(first, first + count)
-        return (self._line(start, text, Draws(seed, [number]), 1 + bias, limit) for number in numbers)
+        return (self._line(start, said, Draws(seed, [number]), 1 + bias, limit) for number in numbers)
 
     def lead(self, style: Strokes) -> Lead:
         """Return anyone's strokes as the network reads them."""
