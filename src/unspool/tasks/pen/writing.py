@@ -76,8 +76,9 @@ class Pen:
 
         By section 5.3 of Graves (2013) a sample ends before the point at which the window has moved behind the text;
         by `bias` (section 5.4) it is neater; with a `style` (section 5.5) the network is first led along those
-        strokes, whose text it reads before its own, and goes on in that hand, slant included. Without a text, a network
-        that reads none writes `points` points, or goes on after the style, with `echo` as part of the sample.
+        strokes, whose text it reads before its own, and goes on in that hand, slant included; its first strokes are
+        left out where the window is still on the text of the style. Without a text, a network that reads none writes
+        `points` points, or goes on after the style, with `echo` as part of the sample.
 
         Raises:
             DataError: the model has not seen a character of the text, or the style has no text.
@@ -153,7 +154,8 @@ class Pen:
             read = None if start.memory is None else Text(start.memory.values, start.memory.lengths)
             numbers = (draws.samples, draws.seed)
             ((rows, phi, done),) = writer.write(start.state, start.point, read, *numbers, sharpness, limit=limit)
-        return Line(self._strokes(start, rows.numpy(), text), phi.numpy(), done)
+        late = 0 if start.lead is None or text is None else left_over(rows.numpy(), phi.numpy(), len(text))
+        return Line(self._strokes(start, rows.numpy(), late, text), phi.numpy()[late:], done)
 
     def _by_loop(self, start: Start, draws: Draws, sharpness: float, limit: int) -> Trace:
         """What a `Writer` gives, step by step."""
@@ -174,10 +176,20 @@ class Pen:
         rows = torch.stack(written).cpu()
         return Trace(rows, torch.stack(path).cpu() if path else torch.empty(len(rows), 0), done)
 
-    def _strokes(self, start: Start, rows: NDArray[np.float32], text: str | None) -> Strokes:
-        """Where the rows lie after those of the style, whose baseline they keep, moved to x = 0."""
+    def _strokes(self, start: Start, rows: NDArray[np.float32], late: int, text: str | None) -> Strokes:
+        """Where the rows lie after those of the style and `late` more, whose baseline they keep, moved to x = 0."""
         before, _, slant = start.lead or Lead(np.empty((0, POINT), np.float32), None)
         whole = self.reader.normaliser.decode(np.concatenate([before, rows]), text)
-        own = whole if start.echo else whole.select(np.arange(len(whole)) >= len(before))
+        own = whole if start.echo else whole.select(np.arange(len(whole)) >= len(before) + late)
         slanted = own.points @ [1.0, slant]
         return own.transformed([[1.0, slant, -slanted[0]], [0.0, 1.0, 0.0]])
+
+
+def left_over(rows: NDArray[np.float32], phi: NDArray[np.float32], own: int) -> int:
+    """How many of the points [T, 3] end a style: whole strokes, before phi [T, U + 1] is largest on `own` characters.
+
+    Bars and dots come after the letters that they belong to: those of a style's last word would begin the new text.
+    """
+    reads_own = np.flatnonzero(phi.argmax(axis=1) >= phi.shape[1] - 1 - own)
+    ends = np.flatnonzero(rows[: reads_own[0], 2] > 0.5) if len(reads_own) else reads_own
+    return int(ends[-1]) + 1 if len(ends) else 0
