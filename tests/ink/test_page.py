@@ -146,6 +146,25 @@ def test_pages_hold_what_runs_over_their_edge_no_more() -> None:
     assert [len(stroke) for stroke in sheet.strokes] == [1, 2] and sheet.beyond == 2
 
 
+def test_pages_set_a_piece_that_is_wider_than_the_room_smaller() -> None:
+    (sheet,) = lay_out_pages([[word(8)], [word(100, x=3.0), word(8)]], PAGE)
+    assert sheet.narrowed == 1
+    assert (left(sheet, 3), right(sheet, 3)) == pytest.approx((10, 110))  # as wide as the room
+    assert (left(sheet, 6), right(sheet, 6)) == pytest.approx((10, 26))  # what follows begins a row, as tall as before
+    assert sheet.strokes[3][:, 1].min() == pytest.approx(80 - 10 - 16)  # on its baseline
+    (back,) = lay_out_pages([[word(100)]], Page(size="120x80", margin=10, letter=2, direction="rtl"))
+    assert (left(back, 0), right(back, 0)) == pytest.approx((10, 110))
+
+
+def test_a_wide_line_among_many_does_not_shrink_the_others() -> None:
+    page = Page(size="120x80", margin=10)
+    (sheet,) = lay_out_pages([*[[word(50)]] * 5, [word(500)]], page)
+    assert right(sheet, 0) == pytest.approx(10 + 50 * 0.2)  # of six, all decide
+    first, last = lay_out_pages([*[[word(50)]] * 11, [word(500)]], page)
+    assert right(first, 0) == pytest.approx(110)
+    assert last.narrowed == 1 and right(last, len(last.strokes) - 3) == pytest.approx(110)
+
+
 def test_what_fills_a_page_to_its_edge_lies_on_it() -> None:
     for width in np.linspace(20, 90, 50):
         (sheet,) = lay_out_pages([[word(width)]], Page(size="37.3x90", margin=0))

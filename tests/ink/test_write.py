@@ -104,6 +104,13 @@ def test_ink_beyond_the_edge_is_told(tmp_path: Path) -> None:
     assert sentence.startswith("ink beyond the edge was cut off on 1 of 2 pages; ")
 
 
+def test_narrowed_lines_are_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    write_pages([[word()], [word(900)]], tmp_path / "a.svg", Page(letter=2), tell=told.append)
+    (sentence,) = told
+    assert sentence.startswith("1 line is wider than the page and set in smaller letters; ")
+
+
 @pytest.mark.parametrize(
     ("name", "options", "told"),
     [

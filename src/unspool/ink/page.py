@@ -18,6 +18,7 @@ Lines = Sequence[Sequence[Strokes]]
 LETTER: Final = 2.5  # mm
 PEN: Final = 1 / 6  # of a letter's height
 ASCENT: Final = 0.6  # of the line height: above the baseline
+FIT: Final = 0.9  # of the pieces on pages decide how small letters are; the few that are wider are set smaller still
 HAIR: Final = 1e-6  # mm: no rounding of sums sends a piece to the next line
 
 
@@ -26,7 +27,8 @@ class Sheet:
     """What is drawn: strokes in the order of writing, in mm, x to the right and y up from the lower left corner.
 
     width, height: the page's sides in mm. pen: its width in mm. strokes: points [n, 2] of each. texts: what each line
-    says, None = unknown. beyond: how many points lay beside the page and were left out.
+    says, None = unknown. beyond: how many points lay beside the page and were left out. narrowed: how many pieces,
+    wider than the room, were set in smaller letters than the others.
 
     Raises:
         DataError: a point lies beside the page.
@@ -38,6 +40,7 @@ class Sheet:
     strokes: tuple[Points, ...]
     texts: tuple[str | None, ...] = ()
     beyond: int = 0
+    narrowed: int = 0
 
     def __post_init__(self) -> None:
         for points in self.strokes:
@@ -52,12 +55,16 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """Pieces that stand beside each other, in sizes; `left` is where each one's ink begins, from the row's left end."""
+    """Pieces that stand beside each other, in sizes; `left` is where each one's ink begins, from the row's left end.
+
+    `scale` is 1, or less for a single piece that is wider than the room.
+    """
 
     line: int  # of which it is a part
     pieces: tuple[Strokes, ...]
     lefts: tuple[float, ...]
     width: float
+    scale: float
     backward: bool
 
 
@@ -71,8 +78,14 @@ def lay_out(lines: Lines, page: Page) -> Sheet:
         SpecError: a piece is wider than the room between the margins, or the lines are higher.
         DataError: ink lies beside the page.
     """
-    letter, rows = _broken(lines, page)
-    fitting = _fitting(page, letter)
+    letter = _letter(lines, page)
+    widest = letter * max((_width(piece) for line in lines for piece in line), default=0.0)
+    if widest > _room(page)[0] + HAIR:
+        raise SpecError(
+            f"a piece of handwriting must fit between the margins, {_room(page)[0]:.4g} mm, but one is {widest:.4g} mm "
+            f"wide with letters of {letter:.3g} mm; break its line, or choose smaller letters or a larger page"
+        )
+    rows, fitting = _broken(lines, page, letter), _fitting(page, letter)
     if len(rows) > fitting:
         step = page.line_height * letter
         raise SpecError(
@@ -83,15 +96,16 @@ def lay_out(lines: Lines, page: Page) -> Sheet:
 
 
 def lay_out_pages(lines: Lines, page: Page) -> list[Sheet]:
-    """The same on as many pages as it takes, all with letters of one size; no page begins with an empty line.
+    """The same on as many pages as it takes, with letters of one size; no page begins with an empty line.
 
-    As on paper, what runs over the edge of the page leaves no ink; a network's line may go astray.
+    A network's line may be wider than any that was planned, or go astray: a piece that is wider than the room is set
+    smaller, and as on paper, what runs over the edge of the page leaves no ink.
 
     Raises:
-        SpecError: a piece is wider than the room between the margins, or a single line is higher.
+        SpecError: a single line is higher than the room between the margins.
     """
-    letter, rows = _broken(lines, page)
-    fitting = _fitting(page, letter)
+    letter = _letter(lines, page, FIT)
+    rows, fitting = _broken(lines, page, letter), _fitting(page, letter)
     if fitting < 1:
         return [lay_out(lines, page)]  # which says so
     sheets: list[Sheet] = []
@@ -129,12 +143,10 @@ def _fitting(page: Page, letter: float) -> int:
     return int((_room(page)[1] + HAIR) // (page.line_height * letter))
 
 
-def _broken(lines: Lines, page: Page) -> tuple[float, list[_Row]]:
-    """Millimetres a unit, and the rows of all lines."""
-    width, height = _room(page)
-    letter = _letter(lines, page, width, height)
-    broken = [_rows(number, line, page, (width + HAIR) / letter) for number, line in enumerate(lines)]
-    return letter, [row for rows in broken for row in rows]
+def _broken(lines: Lines, page: Page, letter: float) -> list[_Row]:
+    """The rows of all lines, with letters of so many millimetres."""
+    room = (_room(page)[0] + HAIR) / letter
+    return [row for number, line in enumerate(lines) for row in _rows(number, line, page, room)]
 
 
 def _sheet(rows: Sequence[_Row], page: Page, letter: float, *, cut: bool = False) -> Sheet:
@@ -145,12 +157,13 @@ def _sheet(rows: Sequence[_Row], page: Page, letter: float, *, cut: bool = False
         room = max((row.width for row in rows), default=0.0) * letter, max(len(rows), 1) * step
     strokes: list[Points] = []
     for number, row in enumerate(rows):
-        start = page.margin + (room[0] - row.width * letter if row.backward else 0.0)
+        size = letter * row.scale
+        start = page.margin + (room[0] - row.width * size if row.backward else 0.0)
         baseline = page.margin + room[1] - (number + ASCENT) * step
         for piece, left in zip(row.pieces, row.lefts, strict=True):
-            origin, place = [piece.bounds()[0], 0.0], [start + left * letter, baseline]
+            origin, place = [piece.bounds()[0], 0.0], [start + left * size, baseline]
             with np.errstate(over="ignore"):  # what is infinite lies beside the page
-                strokes += [(points - origin) * letter + place for points in piece.strokes()]
+                strokes += [(points - origin) * size + place for points in piece.strokes()]
     said: dict[int, list[Strokes]] = {}
     for row in rows:
         said.setdefault(row.line, []).extend(row.pieces)
@@ -160,7 +173,8 @@ def _sheet(rows: Sequence[_Row], page: Page, letter: float, *, cut: bool = False
         strokes = [part for points in strokes for part in _inside(points, width, height)]
     beyond = sum(map(len, whole)) - sum(map(len, strokes))
     pen = letter * PEN if page.pen is None else page.pen
-    return Sheet(width, height, pen, tuple(strokes), tuple(map(_text, said.values())), beyond)
+    narrowed = sum(row.scale < 1 for row in rows)
+    return Sheet(width, height, pen, tuple(strokes), tuple(map(_text, said.values())), beyond, narrowed)
 
 
 def _inside(points: Points, width: float, height: float) -> Iterator[Points]:
@@ -171,17 +185,15 @@ def _inside(points: Points, width: float, height: float) -> Iterator[Points]:
         yield points[start:end]
 
 
-def _letter(lines: Lines, page: Page, room: float, height: float) -> float:
-    """Millimetres a unit: as asked for, or so that the widest piece fits, and a line into the height."""
-    widest = max((_width(piece) for line in lines for piece in line), default=0.0)
-    fitting = min(room / widest if widest else LETTER, height / page.line_height)
-    letter = page.letter or max(min(LETTER, fitting), SMALLEST)
-    if widest * letter > room + HAIR:
-        raise SpecError(
-            f"a piece of handwriting must fit between the margins, {room:.4g} mm, but one is {widest * letter:.4g} mm "
-            f"wide with letters of {letter:.3g} mm; break its line, or choose smaller letters or a larger page"
-        )
-    return letter
+def _letter(lines: Lines, page: Page, share: float = 1.0) -> float:
+    """Millimetres a unit: as asked for, or so that a share of the pieces fits, and a line into the height."""
+    if page.letter is not None:
+        return page.letter
+    room, height = _room(page)
+    widths = [_width(piece) for line in lines for piece in line]
+    wide = float(np.quantile(widths, share, method="higher")) if widths else 0.0
+    fitting = min(room / wide if wide else LETTER, height / page.line_height)
+    return max(min(LETTER, fitting), SMALLEST)
 
 
 def _rows(number: int, line: Sequence[Strokes], page: Page, room: float) -> list[_Row]:
@@ -196,15 +208,15 @@ def _rows(number: int, line: Sequence[Strokes], page: Page, room: float) -> list
             wanted = _width(piece)
         broken[-1].append(piece)
         used = wanted
-    return [_row(number, tuple(pieces), page.word_gap, backward) for pieces in broken]
+    return [_row(number, tuple(pieces), page.word_gap, room, backward) for pieces in broken]
 
 
-def _row(line: int, pieces: tuple[Strokes, ...], gap: float, backward: bool) -> _Row:
+def _row(line: int, pieces: tuple[Strokes, ...], gap: float, room: float, backward: bool) -> _Row:
     widths = np.array([_width(piece) for piece in pieces])
     before = np.cumsum(widths) - widths + gap * np.arange(len(pieces))
     width = float(widths.sum() + gap * max(len(pieces) - 1, 0))
     lefts = width - before - widths if backward else before
-    return _Row(line, pieces, tuple(lefts.tolist()), width, backward)
+    return _Row(line, pieces, tuple(lefts.tolist()), width, room / width if width > room else 1.0, backward)
 
 
 def _width(piece: Strokes) -> float:

@@ -116,11 +116,12 @@ def write_pages(
 ) -> list[Path]:
     """The same on as many pages as it takes, each a file: NAME.svg, NAME-page-2.svg, NAME-page-3.svg ...
 
-    `tell` hears of ink that was cut off, and of pages that an earlier text has left behind the last one.
+    `tell` hears of lines in smaller letters, of ink that was cut off, and of pages that an earlier text has left behind
+    the last one.
 
     Raises:
-        SpecError, DataError, MissingExtra: as of `write_ink`, but there may be any number of lines, and what lies
-            beside a page is not drawn.
+        SpecError, DataError, MissingExtra: as of `write_ink`, but there may be any number of lines of any width, and
+            what lies beside a page is not drawn.
     """
     check_format(path, flag)
     draw = DRAWN.get(path.suffix.lower())
@@ -130,6 +131,9 @@ def write_pages(
     sheets = lay_out_pages(lines, chosen)
     contents = [draw(sheet, chosen) for sheet in sheets]
     files = [write_whole(_page_name(path, number), content) for number, content in enumerate(contents, start=1)]
+    if narrowed := sum(sheet.narrowed for sheet in sheets):
+        lines_are = "1 line is" if narrowed == 1 else f"{narrowed} lines are"
+        tell(f"{lines_are} wider than the page and set in smaller letters; a shorter --line-length leaves them room")
     if cut := sum(sheet.beyond > 0 for sheet in sheets):
         pages = "1 page" if len(sheets) == 1 else f"{len(sheets)} pages"
         tell(f"ink beyond the edge was cut off on {cut} of {pages}; wider margins or smaller letters leave it room")

@@ -279,6 +279,8 @@ def test_lines_are_as_long_as_page_and_training_allow(task: Handwriting) -> None
     assert usual_width(pen, 30, Page(size="290x200")) == (22, 30)  # 45 fit, in two parts
     assert usual_width(pen, 30, Page(size="140x100", letter=1.25)) == (18, 30)  # 36 fit
     assert usual_width(pen, 0.1, Page(size="50x50")) == (1, 1)
+    wide = Strokes.of([[[4.0 * x, 1.0 - y / 8] for y in range(9)] for x in range(6)], text="abcde")  # 4 sizes each
+    assert usual_width(pen, 60, Page(size="140x100"), wide) == (9, 9)  # 0.9 x 100 mm / 10 mm
     # lines that belong together stand below each other where the page has no width
     found = task.manuscript("ab cd\n\nab", points=5, line_length=2)
     assert [len(row) for row in found.ink(Page(size="fit"))] == [1, 1, 0, 1]

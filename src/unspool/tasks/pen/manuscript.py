@@ -39,10 +39,10 @@ class Manuscript(NamedTuple):
         return [row for lines in self.paragraphs for row in ([[line.strokes] for line in lines] or [[]])]
 
 
-def usual_width(pen: Pen, learned: float, page: Page) -> Width:
+def usual_width(pen: Pen, learned: float, page: Page, style: Strokes | None = None) -> Width:
     """Characters of a line that most likely fit on the page; `learned` are those that the network writes in one go."""
     learned = max(learned, 1.0)
-    advance = abs(pen.reader.normaliser.mean[0]) * pen.points_per_character  # sizes a character
+    advance = _advance(pen, style)
     if page.sides is None or not advance:
         return Width(round(learned), round(learned))
     room = FULL * (page.sides[0] - 2 * page.margin) / ((page.letter or LETTER) * advance)
@@ -91,6 +91,14 @@ def drafts(
             if style is None and line.finished and len(said) > longest_own:
                 lead, longest_own = pen.retraced(line), len(said)
             yield Manuscript(found, tuple(read), total)
+
+
+def _advance(pen: Pen, style: Strokes | None) -> float:
+    """Sizes a character: of the style, or else of what the network has learned."""
+    if style is None or not style.text:
+        return abs(pen.reader.normaliser.mean[0]) * pen.points_per_character
+    (found,) = pen.reader.normaliser.apply([style])
+    return float(np.ptp(found.strokes.points[:, 0])) / len(style.text)
 
 
 def _parts(sample: Strokes) -> list[Strokes]:

@@ -110,7 +110,7 @@ class PenModel:
             return
         pen = self.pen(weights)
         learned = min(self.pace.long, self.options.longest) / self.pace.per_character
-        usual = usual_width(pen, learned, page or Page(size="fit"))
+        usual = usual_width(pen, learned, page or Page(size="fit"), style)
         width = usual if line_length is None else Width(line_length, line_length)
         yield from drafts(pen, text, width, style=style, **asked)
 
