@@ -307,6 +307,14 @@ def test_a_long_text_tells_how_far_it_is(capsys: pytest.CaptureFixture[str], mon
     assert run(["sample", "pen", text, "--output", "p.json"]) == 0
     told = [line for line in capsys.readouterr().err.splitlines() if "left" in line]
     assert [line.partition(",")[0] for line in told] == ["1 of 4 lines", "2 of 4 lines", "3 of 4 lines"]
+    assert run(["sample", "textless", "--points", "4", "--output", "p.json"]) == 0  # which has no lines to count
+    assert "lines" not in capsys.readouterr().err
+
+
+def test_a_page_and_a_window_are_two_files(refused: Wrote) -> None:
+    for window in ("a.svg", "./a.svg"):
+        told = refused("pen", "a", "--output", "a.svg", "--window", window)
+        assert "--window and --output must be two files, got a.svg for both; rename one of them" in told
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

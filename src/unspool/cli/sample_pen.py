@@ -77,7 +77,7 @@ def _written(drafts: Iterator[Manuscript], interrupt: Interrupt) -> Manuscript:
         done, now = len(draft.read), time.monotonic()
         if interrupt.number:
             break
-        if now - told > SECONDS and done < draft.total:
+        if now - told > SECONDS and 0 < done < draft.total:  # without a text there are no lines to count
             remark(f"{done} of {draft.total} lines, {duration((now - began) / done * (draft.total - done))} left")
             told = now
     return draft
@@ -113,10 +113,14 @@ def _check_files(shared: Shared, request: PenRequest, page: Page, drawn: bool) -
         name, where = (_free(), "in a page of .svg") if drawn else (Path(f"{NAME}.json"), "where --json draws no page")
     check_flags(name, page, where)
     for number in range(shared.count):
+        drawing = _numbered(name, number, shared.count)
         if drawn:
-            check_drawing(_numbered(name, number, shared.count), page)
+            check_drawing(drawing, page)
         if request.window is not None:
-            check_window(_numbered(request.window, number, shared.count))
+            window = _numbered(request.window, number, shared.count)
+            check_window(window)
+            if drawn and window.resolve() == drawing.resolve():
+                raise SpecError(f"--window and --output must be two files, got {window} for both; rename one of them")
 
 
 def _text(text: str | None, request: PenRequest) -> str | None:
