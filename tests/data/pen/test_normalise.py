@@ -55,7 +55,7 @@ def test_a_letter_takes_the_points_asked_for_in_time_too() -> None:
     )
     counts = [len(found.strokes) / n for found, n in zip(paced.apply(timed), letters, strict=True)]
     assert 27 < np.median(counts) < 36  # each stroke has a point more than steps
-    with pytest.raises(DataError, match="no sample has any; resample by length"):
+    with pytest.raises(DataError, match="no sample has any; use --resample length"):
         Normaliser(resample="time").paced(LINES)
 
 
@@ -137,5 +137,5 @@ def test_refusals(refused):
         Normaliser(std=(1.0, float("nan")))
     with refused("points per letter", "got -1", error=SpecError):
         Normaliser().paced(LINES, points_per_letter=-1)
-    with refused("needs times", "by length"):
+    with refused("needs times", "recorded with times"):
         only(LINES[0], Normaliser(resample="time"))

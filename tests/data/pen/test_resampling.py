@@ -63,7 +63,7 @@ def test_equal_times():
 
 def test_refusals(refused):
     sample = Strokes.of([[[0, 0], [1, 0]]])
-    with refused("needs times", "by length"):
+    with refused("needs times", "recorded with times"):
         by_time(sample, 10)
     with refused("rate", "got 0", error=SpecError):
         by_time(sample, 0)

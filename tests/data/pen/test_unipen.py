@@ -44,6 +44,13 @@ def test_the_rate_gives_times():
     assert (found.times, found.text, found.writer) == (None, None, None)
 
 
+def test_writers_may_be_numbered():
+    twice = {"points": np.concatenate([ONE["points"]] * 2), "offsets": np.array([0, 3, 6]), "writer": np.array([0, 1])}
+    found = Inks(Packed(twice, "a.npz"))
+    assert [sample.writer for sample in found] == ["0", "1"]
+    assert found.fingerprint()
+
+
 @pytest.mark.parametrize(
     ("change", "parts"),
     [
@@ -54,7 +61,11 @@ def test_the_rate_gives_times():
         ({"offsets": np.array([1, 3])}, ("from 0 to the 3 points",)),
         ({"offsets": np.array([0, 2, 2, 3])}, ("from 0 to the 3 points",)),
         ({"offsets": np.array([], int)}, ("from 0 to the 3 points",)),
+        ({"offsets": np.array(["0", "3"])}, ("offsets must be whole numbers", "<U1")),
         ({"text": np.array(["a", "b"])}, ("text must hold one value for each of 1", "[2]")),
+        ({"text": np.array([7])}, ("text must be texts", "int64")),
+        ({"writer": np.array([0.5])}, ("writer must be texts or whole numbers", "float64")),
+        ({"points_per_second": np.array(["4"])}, ("points_per_second must be numbers", "<U1")),
     ],
 )
 def test_refusals(change, parts, refused):

@@ -24,6 +24,15 @@ LINES = Inks([sample for sample, (found, _) in zip(inks(), READER.normaliser.app
               if READER.screen.verdict(found) is None])  # fmt: skip
 
 
+def test_samples_without_times_are_left_out_where_they_count() -> None:
+    timed = [replace(sample, times=np.arange(len(sample)) / 50.0) for sample in LINES]
+    reader = Reader(Normaliser(resample="time", rate=50.0), READER.alphabet)
+    found = reader.encoded([*timed[:3], *LINES[3:5]])
+    assert len(found) == 3 and found.dropped == {"no times": 2}
+    with pytest.raises(DataError, match="all are left out .2 by 'no times'."):
+        reader.encoded(LINES[:2])
+
+
 @settings(max_examples=30, deadline=None)
 @given(places=st.lists(st.integers(0, len(LINES) - 1), min_size=1, max_size=8))
 def test_samples_lie_end_to_end_in_their_order(places: list[int]) -> None:

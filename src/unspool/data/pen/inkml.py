@@ -107,13 +107,19 @@ def _sample(group: _Group, root: Element, named: dict[str, Element], where: str,
     try:
         return Strokes.of(
             [np.stack([part["X"], part["Y"]], axis=1) for part in parts],
-            [part["T"] for part in parts] if not falls and all("T" in part for part in parts) else None,
-            [part["F"] for part in parts] if all("F" in part for part in parts) else None,
+            None if falls else _column(parts, "T"),
+            _column(parts, "F"),
             _annotation(group.element, TEXTS),
             _annotation(group.element, ("writer", "author")) or writer,
         )
     except DataError as error:
         raise DataError(f"{where}: {error}") from error
+
+
+def _column(parts: list[dict[str, NDArray[np.float64]]], name: str) -> list[NDArray[np.float64]] | None:
+    """A channel of all traces, where no point leaves it out."""
+    whole = all(name in part and not np.isnan(part[name]).any() for part in parts)
+    return [part[name] for part in parts] if whole else None
 
 
 def _channels(trace: Element, root: Element, named: dict[str, Element], where: str) -> list[Channel]:

@@ -80,14 +80,14 @@ class Normaliser:
             raise SpecError(f"points per letter must be above 0, got {points_per_letter}; 25 is usual")
         if self.resample == "none":
             return self
-        some = [inks[place] for place in range(0, len(inks), math.ceil(len(inks) / TYPICAL) or 1)]
+        some = [inks[place] for place in np.unique(np.linspace(0, len(inks) - 1, TYPICAL).astype(np.int64)).tolist()]
         if self.resample == "time":
             timed = [sample for sample in some if sample.times is not None]
             if not timed:
-                raise DataError("resampling by time needs times, but no sample has any; resample by length")
+                raise DataError("resampling by time needs times, but no sample has any; use --resample length")
             seconds = ((sample, sample.seconds()) for sample in timed)
             return replace(self, rate=1 / _pace(seconds, 25 / points_per_letter / self.rate, points_per_letter))
-        raw = replace(self, resample="none").apply(some, self._measuring.hands(inks))
+        raw = replace(self, resample="none").apply(some)
         lengths = ((sample.strokes, sample.strokes.length()) for sample in raw)
         return replace(self, step=_pace(lengths, STEP * 25 / points_per_letter, points_per_letter))
 

@@ -26,7 +26,9 @@ def by_time(sample: Strokes, rate: float) -> Strokes:
     """Each stroke of duration D as max(1, round(D rate)) equal steps of time; its two ends stay where they are."""
     _check(rate, "rate")
     if sample.times is None:
-        raise DataError("resampling by time needs times, but the sample has none; resample by length")
+        raise DataError(
+            "resampling by time needs times, but the sample has none; give strokes that were recorded with times"
+        )
     return _along(sample, sample.times, 1 / rate)
 
 

@@ -15,6 +15,11 @@ from unspool.data.pen.strokes import Strokes
 from unspool.errors import DataError
 
 NEEDED: Final = ("points", "offsets")
+COLUMNS: Final = {  # kinds of numpy's types, and what they are
+    "text": ("U", "texts"),
+    "writer": ("Uiu", "texts or whole numbers"),
+    "points_per_second": ("iuf", "numbers"),
+}
 
 
 class Packed(Sequence[Strokes]):
@@ -22,7 +27,7 @@ class Packed(Sequence[Strokes]):
 
     points: [N, 3]: x, y (up), and 1 at the last point of a stroke, in the unit of the device.
     offsets: [S + 1]: sample s is points[offsets[s]:offsets[s + 1]].
-    text, writer: [S], may be absent; an empty one is unknown.
+    text, writer: [S], may be absent; an empty one is unknown. A writer may be a whole number.
     points_per_second: [S], may be absent; 0 is unknown. Only pen-down points are in such a file, so time within a
     stroke is true and the pause between two strokes counts as one point.
     """
@@ -34,12 +39,15 @@ class Packed(Sequence[Strokes]):
                 f"pen samples in an .npz file need {' and '.join(NEEDED)}, but {origin} holds "
                 f"{', '.join(sorted(arrays)) or 'nothing'}; save points [N, 3] and offsets [S + 1]"
             )
-        self._points, self._offsets, self._origin = arrays["points"], arrays["offsets"].astype(np.int64), origin
+        offsets = arrays["offsets"]
+        if offsets.dtype.kind not in "iuf":
+            raise DataError(
+                f"offsets must be whole numbers, but those of {origin} are {offsets.dtype}; save them as such"
+            )
+        self._points, self._offsets, self._origin = arrays["points"], offsets.astype(np.int64), origin
         self._check()
         # as lists, because an array of texts gives each the room of the longest
-        self._texts, self._writers, self._rates = (
-            self._column(arrays, name) for name in ("text", "writer", "points_per_second")
-        )
+        self._texts, self._writers, self._rates = (self._column(arrays, name) for name in COLUMNS)
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
@@ -84,10 +92,15 @@ class Packed(Sequence[Strokes]):
             )
 
     def _column(self, arrays: Mapping[str, NDArray[np.generic]], name: str) -> list[Any] | None:
-        column = arrays.get(name)
-        if column is not None and column.shape != (len(self),):
+        column, (kinds, told) = arrays.get(name), COLUMNS[name]
+        if column is None:
+            return None
+        if column.shape != (len(self),):
             raise DataError(
                 f"{name} must hold one value for each of {len(self)} samples, but that of {self._origin} has shape "
                 f"{list(column.shape)}; save one a sample"
             )
-        return None if column is None else list(column.tolist())
+        if column.dtype.kind not in kinds:
+            raise DataError(f"{name} must be {told}, but that of {self._origin} is {column.dtype}; save them as such")
+        whole = name == "writer" and column.dtype.kind in "iu"
+        return list((column.astype(str) if whole else column).tolist())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from unspool.data.pen.alphabet import Alphabet
 from unspool.data.pen.made import made_inks
-from unspool.data.pen.normalise import TYPICAL, Normaliser
+from unspool.data.pen.normalise import Normaliser
 from unspool.data.pen.read import read_inks
 from unspool.data.pen.screen import Screen
 from unspool.data.pen.split import split_by_writer
@@ -58,6 +58,9 @@ class Reader(NamedTuple):
         """
         kept: list[Strokes] = []
         dropped: Counter[str] = Counter()
+        if self.normaliser.resample == "time" and (untimed := sum(sample.times is None for sample in inks)):
+            dropped["no times"] = untimed
+            inks = [sample for sample in inks if sample.times is not None]
         for sample, _ in self.normaliser.apply(inks):
             reason = self.verdict(sample)
             if reason is None:
@@ -125,9 +128,8 @@ def fitted(
 
     With `blank` its alphabet has one, even if no text does.
     """
-    some = training.select(np.unique(np.linspace(0, len(training) - 1, TYPICAL).astype(np.int64)))
     return Reader(
-        (normaliser or Normaliser()).paced(some, points_per_letter),
+        (normaliser or Normaliser()).paced(training, points_per_letter),
         _alphabet(training, rarest, blank) if text else None,
     )
 

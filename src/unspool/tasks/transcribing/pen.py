@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 
 from unspool.data.pen.made import made_inks
-from unspool.data.pen.normalise import TYPICAL, Normaliser
+from unspool.data.pen.normalise import Normaliser
 from unspool.data.pen.read import read_inks
 from unspool.data.pen.strokes import Inks, Strokes
 from unspool.data.sequence import Standardiser
@@ -36,8 +36,7 @@ class PenInput(Input):
     def fitted(cls, given: Given, options: TranscriberOptions) -> PenInput:
         """The input for training samples; the scaling is found from their features."""
         inks = given.items if isinstance(given.items, Inks) else Inks(given.items)
-        some = inks.select(np.unique(np.linspace(0, len(inks) - 1, TYPICAL).astype(np.int64)))
-        normaliser = Normaliser().paced(some, options.points_per_letter)  # its mean 0 and deviation 1 stay
+        normaliser = Normaliser().paced(inks, options.points_per_letter)  # its mean 0 and deviation 1 stay
         return cls(normaliser, Standardiser(np.zeros(4), np.ones(4)))
 
     @classmethod
