@@ -5,23 +5,25 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import soundfile
 
 import unspool
-from tests.tasks.made import model_bytes
-from tests.tasks.transcribing.made import transcriber
+from tests.tasks.made import model_bytes, write_model
+from tests.tasks.transcribing.made import chatter, transcriber
 from unspool.cli.listen import listen
 from unspool.cli.main import run
 from unspool.cli.search import SearchSettings
 from unspool.cli.stream import StreamSettings
 from unspool.data.sound.made import made_sounds
 from unspool.errors import SpecError
+from unspool.tasks.transcribing.transcriber import Transcriber
 
 SMALL = ["--hidden-size", "16", "--layers", "1", "--batch-size", "8", "--threads", "1", "--no-baseline"]
 Ran = Callable[..., tuple[str, str]]
@@ -79,6 +81,42 @@ def test_a_file_a_pipe_and_a_picture(ear: Path, ran: Ran, tmp_path: Path, monkey
     assert "".join(json.loads(line)["text"] for line in lines) == answer["text"]
     ran("predict", ear, file, "--output", tmp_path / "a.png")
     assert (tmp_path / "a.png").stat().st_size > 5000
+
+
+def write_series(folder: Path, lengths: Sequence[int]) -> tuple[Path, Transcriber]:
+    """A table of series of so many steps each, and a causal transcriber of three steps a frame that says much of it."""
+    values = np.random.default_rng(0).normal(size=(sum(lengths), 2))
+    keys = np.repeat([f"s{number}" for number in range(len(lengths))], lengths)
+    table = folder / "series.csv"
+    lines = (f"{key},{x},{y},ab\n" for key, (x, y) in zip(keys, values, strict=True))
+    table.write_text("id,x,y,text\n" + "".join(lines))
+    task = transcriber([table], key="id", label_column="text", causal=True, encoder="linear", frame=3)
+    chatter(task)
+    write_model(task, folder / "m")
+    return table, task
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_rows_say_what_the_whole_says_to_the_last_row(ran: Ran, tmp_path: Path, form: list[str]) -> None:
+    """Also where series end within a frame, and where others are kept for later."""
+    table, task = write_series(tmp_path, range(30, 60))
+    whole = {answer["sequence"]: answer["text"] for answer in task.answers([table])}
+    rows = table.read_text().splitlines(keepends=True)
+
+    def said(*flags: object) -> dict[str, str]:
+        lines = ran("predict", tmp_path / "m", table, "--stream", "--key", "id", *form, *flags)[0].splitlines()
+        parts = [tuple(json.loads(line).values())[:2] if form else line.split("\t") for line in lines]
+        return {key: "".join(text for name, text in parts if name == key) for key in whole}
+
+    assert said() == whole
+    states = tmp_path / "states"
+    kept = said("--state", states)
+    assert kept != whole and all(whole[key].startswith(kept[key]) for key in whole)
+    table.write_text("".join(rows[:700]))
+    first = said("--state", tmp_path / "later")
+    table.write_text("".join([rows[0], *rows[700:]]))
+    second = said("--state", tmp_path / "later")
+    assert {key: first[key] + second[key] for key in whole} == kept
 
 
 def test_a_beam_and_a_language_model_beside_it(ear: Path, ran: Ran, tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ def stream_rows(task: Task, data: Sequence[str], settings: StreamSettings, json:
         try:
             for lines in arriving(file, interrupt):
                 session.take(lines)
+            session.end()
         except Interrupted as error:
             if interrupt.patient:  # the second signal, with rows half answered
                 raise
@@ -162,14 +163,18 @@ class Session:
             if "refused" in answer:
                 self._refuse(line, answer["refused"])
             else:
-                told.append(self._told(key, answer) + "\n")
-        sys.stdout.write("".join(told))
-        sys.stdout.flush()
+                told.append(self._told(key, answer))
+        _write(told)
         if self.streams.forgotten and not before:
             remark(
                 f"there are more than {self.streams.most} streams: those not seen for longest begin anew; "
                 "--max-streams keeps more"
             )
+
+    def end(self) -> None:
+        """Tell what all streams still say at the end of the data, unless they go on from a file later."""
+        if self.file is None:
+            _write([self._told(key, answer) for key, answer in self.streams.end()])
 
     def _told(self, key: str, answer: dict[str, object]) -> str:
         if self.json:
@@ -196,6 +201,11 @@ def opened(data: Sequence[str]) -> AbstractContextManager[BinaryIO]:
         raise DataError(
             f"--stream must name a file that can be read, but {data[0]} is none ({error.strerror}); check the path"
         ) from error
+
+
+def _write(lines: Sequence[str]) -> None:
+    sys.stdout.write("".join(line + "\n" for line in lines))
+    sys.stdout.flush()
 
 
 def _text(raw: bytes, line: int) -> str:

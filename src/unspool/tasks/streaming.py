@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
 
@@ -22,6 +22,7 @@ from unspool.training.protocol import State, Stepper, Task
 MOST: Final = 100_000
 """Streams that are kept where nobody says how many."""
 GROWTH: Final = 1.25  # of the tensors, when they are full
+ENDED: Final = 1024  # streams that end together: all at once would need much memory
 
 
 @runtime_checkable
@@ -32,6 +33,14 @@ class BurstStepper(Protocol):
         self, inputs: NDArray[np.float32], streams: Sequence[int], state: State
     ) -> tuple[list[dict[str, Any]], State]:
         """Return the answers to inputs [N, I], row n of the stream streams[n] of B, and the next state of all B."""
+
+
+@runtime_checkable
+class EndingStepper(Protocol):
+    """A stepper whose last rows may wait for others, and are answered when their stream ends without them."""
+
+    def end(self, state: State) -> list[dict[str, Any]]:
+        """Return what each of B streams still says when it ends, {} for nothing."""
 
 
 class Streams:
@@ -69,6 +78,20 @@ class Streams:
                 self._write(self._index(new), self.stepper.initial(len(new)))
             answers += self._advance(slots, inputs[len(answers) : len(answers) + len(slots)])
         return answers
+
+    @torch.no_grad()
+    def end(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """End all streams, and yield key and answer of those that still say something, the latest last.
+
+        A key that comes again begins anew.
+        """
+        ended, self._slots = list(self._slots.items()), OrderedDict()
+        if not isinstance(self.stepper, EndingStepper):
+            return
+        for first in range(0, len(ended), ENDED):
+            keys, slots = zip(*ended[first : first + ENDED], strict=True)
+            answers = self.stepper.end(trees.select(self._state, self._index(list(slots))))
+            yield from ((key, answer) for key, answer in zip(keys, answers, strict=True) if answer)
 
     def _admit(self, keys: Sequence[str]) -> tuple[list[int], list[int]]:
         """The slots of the first keys, and those of them that must begin anew.

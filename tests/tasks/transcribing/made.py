@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 
 from unspool.tasks.transcribing.options import TranscriberOptions
 from unspool.tasks.transcribing.transcriber import Transcriber
@@ -38,3 +39,10 @@ def transcriber(data: Any = None, **options: Any) -> Transcriber:
     task = Transcriber.prepare(TranscriberOptions(**{**SMALL, **options}), given, Budget("steps", 30))
     task.model = task.build()
     return task
+
+
+def chatter(task: Transcriber) -> None:
+    """Let it say much, whatever it hears: it remembers little, and every unit counts."""
+    generator = torch.Generator().manual_seed(0)
+    for parameter in task.model.parameters():
+        torch.nn.init.normal_(parameter, std=2.0, generator=generator)

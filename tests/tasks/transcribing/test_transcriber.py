@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import unspool
-from tests.tasks.transcribing.made import LETTERS, SMALL, signs, transcriber
+from tests.tasks.transcribing.made import LETTERS, SMALL, chatter, signs, transcriber
 from unspool.data.pen.made import made_inks
 from unspool.data.sound.made import made_sounds
 from unspool.errors import DataError, SpecError
+from unspool.tasks.streaming import Streams
 from unspool.tasks.transcribing.kinds import kind_of
 from unspool.tasks.transcribing.listening import Listener
 from unspool.tasks.transcribing.measures import error_rates
@@ -60,6 +60,24 @@ def test_rows_say_one_by_one_what_the_whole_says(reader: Transcriber) -> None:
         assert said == transcript.text
 
 
+def test_streams_say_at_their_end_what_a_frame_that_is_not_full_says() -> None:
+    task = transcriber(causal=True, frame=3, encoder="linear")
+    chatter(task)
+    series = [np.random.default_rng(length).normal(size=(length, 3)).astype(np.float32) for length in range(30, 60)]
+    whole = [transcript.text for transcript in task.transcribe((series, None))]
+    streams, said = Streams(task.stepper()), [""] * len(series)
+    order = [(number, row) for number, rows in enumerate(series) for row in rows]
+    read = np.stack([streams.stepper.read([str(value) for value in row]) for _, row in order])
+    for (number, _), answer in zip(order, streams.step([str(number) for number, _ in order], read), strict=True):
+        said[number] += answer["text"]
+    assert said != whole
+    ends = list(streams.end())
+    for key, answer in ends:
+        said[int(key)] += answer["text"]
+    assert said == whole and all(answer["text"] and answer["probability"] > 0 for _, answer in ends)
+    assert len(streams) == 0 and list(streams.end()) == []
+
+
 def test_a_beam_is_at_least_as_likely_as_the_best_path(reader: Transcriber) -> None:
     series, _ = signs(20, seed=3)
     noisy = [one + np.random.default_rng(0).normal(0, 0.6, one.shape).astype(np.float32) for one in series]
@@ -105,7 +123,7 @@ def read_back(task: Transcriber) -> list[str]:
 
 def test_sound_in_blocks_says_what_the_whole_says() -> None:
     task = transcriber(made_sounds(24, 4), causal=True)
-    torch.nn.init.normal_(task.model.output.weight, std=3.0)  # so that much is said
+    chatter(task)
     sound = made_sounds(30, 4)[29]
     samples = sound.samples(sound.rate)
     listener = Listener(task, sound.rate)

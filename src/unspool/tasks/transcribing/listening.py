@@ -48,7 +48,7 @@ class Listener:
     def finish(self) -> Iterator[dict[str, Any]]:
         """Yield what the end of the sound says."""
         yield from self._read(self.features.finish())
-        spoken, self.state = self.stepper.end(self.state)
+        spoken, self.state = self.stepper.flush(self.state)
         yield from self._answers(spoken)
 
     def _read(self, frames: NDArray[np.float32]) -> Iterator[dict[str, Any]]:

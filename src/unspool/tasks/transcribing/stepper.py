@@ -70,7 +70,11 @@ class TranscriptStepper:
         raw, full, net = self.net.step(x, state.net)
         return self._spoken(raw, full, net, state)
 
-    def end(self, state: Hearing) -> tuple[Spoken, Hearing]:
+    def end(self, state: Hearing) -> list[dict[str, Any]]:
+        """Return what is newly said where streams end; see `unspool.tasks.streaming.EndingStepper`."""
+        return [answer if answer["text"] else {} for answer in self.worded(self.flush(state)[0])]
+
+    def flush(self, state: Hearing) -> tuple[Spoken, Hearing]:
         """End every stream, a frame that is not full with it."""
         raw, started, net = self.net.flush(state.net)
         return self._spoken(raw, started, net, state)
