@@ -84,6 +84,13 @@ def test_of_arrays_in_a_file(tmp_path: Path) -> None:
         ({"deep/a.svg": "<svg/>", "z.txt": "notes"}, "pen"),
         ({"a.txt": "hello", "a.wav": "sound"}, "sound"),
         ({"ab/1.csv": "x\n1\n2\n"}, "numbers"),
+        ({"README.txt": "notes", "a.json": STROKES}, "pen"),
+        (
+            {"LICENSE": "notes", "about.json": '{"version": 1}', "list.csv": "name,writer\na,b\n", "z.json": STROKES},
+            "pen",
+        ),
+        ({"README.txt": "notes", "train.jsonl": '{"audio_filepath": "/far/a.wav", "text": "a"}\n'}, "sound"),
+        ({"README.txt": "notes", "a.json": "[[1], [2]]"}, "numbers"),
     ],
 )
 def test_of_a_folder(tmp_path: Path, files: dict[str, str], kind: str) -> None:

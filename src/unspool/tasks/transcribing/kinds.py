@@ -61,9 +61,7 @@ def _kind_of_paths(paths: Sequence[Path]) -> str:
 
 def _kind_of_path(path: Path) -> str:
     if path.is_dir():
-        files = [file for file in expand([path]) if isinstance(file, Path)]
-        endings = {ending(file).lower() for file in files}
-        return "sound" if endings & {*ENDINGS} else "pen" if endings & {*PEN} else _kind_of_path(files[0])
+        return _kind_of_folder(path)
     suffix = ending(path).lower()
     if suffix in ENDINGS:
         return "sound"
@@ -72,6 +70,15 @@ def _kind_of_path(path: Path) -> str:
     if path.is_file() and layout_of(path) is not None:
         return "sound"
     return _kind_of_json(path) if suffix in JSON else "numbers"
+
+
+def _kind_of_folder(folder: Path) -> str:
+    """By the endings of its files, else by the first that shows a kind: notes and lists may lie beside the data."""
+    files = [file for file in expand([folder]) if isinstance(file, Path)]
+    endings = {ending(file).lower() for file in files}
+    if endings & {*ENDINGS, *PEN}:
+        return "sound" if endings & {*ENDINGS} else "pen"
+    return next((kind for file in files if (kind := _kind_of_path(file)) != "numbers"), "numbers")
 
 
 def _holds_strokes(path: Path) -> bool:
