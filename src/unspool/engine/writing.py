@@ -182,8 +182,10 @@ class _Room:
             self.ends = text.ends.to(torch.int64).expand(rows).contiguous()
             self.width = text.values.shape[1]
             self.places = self.width + 1
-            if self.values.shape[2] != writer.symbols or not 1 <= int(self.ends.min()) <= self.width:
+            if self.values.shape[2] != writer.symbols:
                 raise SpecError(f"a text must be [1, U, {writer.symbols}], got {list(text.values.shape)}")
+            if not 1 <= int(self.ends.min()) <= int(self.ends.max()) <= self.width:
+                raise SpecError(f"a text must end after 1 to {self.width} symbols, got {text.ends.tolist()}")
 
     def pointers(self) -> list[int | None]:
         """In the order of `unspool_pen_call`."""

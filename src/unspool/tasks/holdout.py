@@ -27,6 +27,12 @@ def located(validation: str) -> str:
     return validation if fraction_of(validation) is not None else str(Path(validation).resolve())
 
 
+def split_told(count: int, owner: str, others: str, validation: str, seed: int) -> str:
+    """Say how a fraction was held out: so many owners of samples, or of `others` where nobody owns them."""
+    what = f"{count} {owner}{'s' if count > 1 else ''}" if count else others
+    return f"validation on {what}, a fraction of {validation}, drawn by seed {seed}"
+
+
 def judged_on(given: str, known: str, split: str, what: str = "data") -> str:
     """Say what a model is judged on that is not the held-out part of its training data.
 

@@ -62,3 +62,16 @@ def test_words_follow_on_their_baseline_after_a_gap(left: bool) -> None:
 def test_silent_samples_are_joined_without_a_text() -> None:
     lines = joined([replace(word, writer="ann", text=None) for word in WORDS], 3, 10_000)
     assert len(lines) < len(WORDS) and all(found.text is None for found in lines)
+
+
+def test_no_two_lines_draw_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[int, int]] = []
+
+    def noted(bound: int, seed: int, turn: int) -> int:
+        drawn.append((seed, turn))
+        return bound - 1
+
+    monkeypatch.setattr("unspool.data.pen.joining.below", noted)
+    joined([replace(word, writer="ann") for word in WORDS], 4, 10_000, seed=7)
+    assert len(drawn) == 3 * (1 + 3) and len(set(drawn)) == len(drawn)  # three lines of four words
+    assert all(turn > 0 for _, turn in drawn)  # turn 0 is the order

@@ -79,6 +79,13 @@ def test_what_is_not_drawn_is_passed_over():
     assert read("<title> hi </title><line x1='1'/>").text == "hi"
 
 
+@pytest.mark.parametrize("hidden", ['visibility="hidden"', 'style="fill: none; visibility : collapse"'])
+def test_what_is_hidden_is_passed_over_and_what_is_shown_within_it_is_not(hidden):
+    inside = '<line x1="8"/><g visibility="visible"><line x1="2"/></g><line x1="7" visibility="inherit"/>'
+    assert strokes(f'<g {hidden}>{inside}</g><line x1="1"/>') == [[[2, 0], [0, 0]], [[1, 0], [0, 0]]]
+    assert strokes('<line x1="9" display="inline" style="display:none"/><line x1="1"/>') == [[[1, 0], [0, 0]]]
+
+
 def distance(points: np.ndarray, curve: np.ndarray) -> float:
     """How far the points of a curve lie from a chain of straight lines at most."""
     start, along = points[:-1], np.diff(points, axis=0)

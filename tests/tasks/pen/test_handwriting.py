@@ -182,7 +182,9 @@ def test_a_training_goes_on_from_another_run(tmp_path: Path) -> None:
     assert isinstance(task, Handwriting) and isinstance(base, Handwriting)
     assert task.reader.normaliser == base.reader.normaliser and task.reader.alphabet == base.reader.alphabet
     assert "new to the network only if it was not among the data that" in session.remark
-    assert task.pace == base.pace and task.describe()["left_out"] == {"rare character": 4}
+    assert task.training is not None and task.describe()["left_out"] == {"rare character": 4}
+    assert task.pace.points == task.training.lengths.mean() != base.pace.points  # of what it learns now
+    assert task.pace.long == max(base.pace.long, np.quantile(task.training.lengths, 0.99))
     for name, weight in task.model.state_dict().items():
         assert torch.equal(weight, base.model.state_dict()[name])
     session.close()
@@ -329,7 +331,7 @@ def test_data_that_cannot_be_used(data: Any, options: dict[str, Any], told: str)
         ({"rarest": 0}, "--rarest must be"),
         ({"momentum": 0.9}, "--momentum belongs to --optimizer sgd"),
         ({"cell": "rnn", "peephole": False}, "--no-peephole belongs to --cell lstm, got --cell rnn"),
-        ({"cell": "gru", "clip_inputs": 10.0}, "derivatives of inputs are bounded in a plain LSTM only"),
+        ({"cell": "gru", "clip_inputs": 10.0}, "--clip-inputs is for --cell lstm, got 10 with gru; leave it out"),
     ],
 )
 def test_options_that_do_not_fit(options: dict[str, Any], told: str) -> None:

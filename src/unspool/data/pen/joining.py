@@ -27,11 +27,12 @@ def joined(samples: Sequence[Strokes], most: int, longest: int, seed: int = 0) -
     found: list[Strokes] = []
     for places in _by_writer(samples, seed):
         while places:
-            wanted = 1 + below(most, seed, len(found) + 1)
+            turn = 1 + len(found) * (most + 1)  # turn 0 was the order, and each line draws its count and its gaps
+            wanted = 1 + below(most, seed, turn)
             line = [samples[places.pop()]]
             while places and len(line) < wanted and sum(map(len, line)) + len(samples[places[-1]]) <= longest:
                 line.append(samples[places.pop()])
-            found.append(side_by_side(line, seed + len(found)))
+            found.append(side_by_side(line, seed, turn + 1))
     return found
 
 
@@ -44,11 +45,11 @@ def _by_writer(samples: Sequence[Strokes], seed: int) -> list[list[int]]:
     return list(found.values())
 
 
-def side_by_side(line: Sequence[Strokes], seed: int) -> Strokes:
-    """One line of normalised samples, one behind the other, its gaps drawn by the seed."""
+def side_by_side(line: Sequence[Strokes], seed: int, turn: int = 0) -> Strokes:
+    """One line of normalised samples, one behind the other, its gaps drawn by the seed, from a turn on."""
     moved, letter = [line[0]], _letter(line)
     for number, sample in enumerate(line[1:]):
-        gap = letter * (GAP[0] + (GAP[1] - GAP[0]) * below(FINE, seed, number) / FINE)
+        gap = letter * (GAP[0] + (GAP[1] - GAP[0]) * below(FINE, seed, turn + number) / FINE)
         before, own = moved[-1].points[:, 0], sample.points[:, 0]
         shift = before.min() - gap - own.max() if runs_left(sample.text or "") else before.max() + gap - own.min()
         moved.append(sample.transformed([[1.0, 0.0, shift], [0.0, 1.0, 0.0]]))

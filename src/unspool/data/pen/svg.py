@@ -47,16 +47,24 @@ def read_svg(root: Element, origin: str, tolerance: float | None = None) -> Stro
     return Strokes.of([flatten(subpath, exact) for subpath in subpaths], text=text).flipped()
 
 
-def _drawn(element: Element, above: Matrix, origin: str) -> Iterator[list[Points]]:
-    """The subpaths of an element and all below it, in the drawing's own coordinates."""
-    style = element.get("style", "").replace(" ", "")
-    if element.tag in UNDRAWN or element.get("display") == "none" or "display:none" in style:
+def _drawn(element: Element, above: Matrix, origin: str, visibility: str = "visible") -> Iterator[list[Points]]:
+    """The subpaths of an element and all below it that can be seen, in the drawing's own coordinates."""
+    if element.tag in UNDRAWN or _property(element, "display") == "none":
         return
+    own = _property(element, "visibility")
+    visibility = visibility if own in (None, "inherit") else own
     matrix = above @ _transform(element.get("transform", ""), origin)
-    for subpath in _outline(element, f"a {element.tag} of {origin}"):
-        yield [curve @ matrix[:2, :2].T + matrix[:2, 2] for curve in subpath]
+    if visibility == "visible":
+        for subpath in _outline(element, f"a {element.tag} of {origin}"):
+            yield [curve @ matrix[:2, :2].T + matrix[:2, 2] for curve in subpath]
     for child in element:
-        yield from _drawn(child, matrix, origin)
+        yield from _drawn(child, matrix, origin, visibility)
+
+
+def _property(element: Element, name: str) -> str | None:
+    """A property of an element's own; what its style says counts for more than the attribute."""
+    said = (part.partition(":") for part in element.get("style", "").split(";"))
+    return {key.strip(): value.strip() for key, _, value in said}.get(name, element.get(name))
 
 
 def _outline(element: Element, where: str) -> list[list[Points]]:

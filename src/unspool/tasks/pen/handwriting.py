@@ -25,7 +25,7 @@ from unspool.nets.scribe import PredictionNet, Scribe, SynthesisNet, shifted
 from unspool.spec import replace
 from unspool.tasks.batches import Gathered
 from unspool.tasks.dependent import check_dependent
-from unspool.tasks.holdout import fraction_of, judged_on, located
+from unspool.tasks.holdout import fraction_of, judged_on, located, split_told
 from unspool.tasks.pen.batches import PenBatch, gathered, training_batches
 from unspool.tasks.pen.measures import gaussian, measure
 from unspool.tasks.pen.model import Pace, PenModel
@@ -85,8 +85,10 @@ class Handwriting(PenModel, Task):
         training, held, reader = encoded_parts(division, reader, standardise=known is None, lines=lines)
         points, characters = len(training.rows), len(training.ids)
         long = float(np.quantile(training.lengths, LONG))
+        if isinstance(base, Handwriting):  # a network that goes on with words still writes lines
+            long = max(long, base.pace.long)
         pace = Pace(points / len(training), points / characters if characters else 0.0, long)
-        task = cls(options, reader, base.pace if isinstance(base, Handwriting) else pace)
+        task = cls(options, reader, pace)
         task.training, task.held, task.fingerprint = training, held, division.fingerprint
         task.split = _told(options, division.writers)
         task._resolve(budget)
@@ -263,6 +265,10 @@ def _check(options: HandwritingOptions) -> None:
         if getattr(options, name) != getattr(HandwritingOptions, name):
             flag = name.replace("_", "-")
             raise SpecError(f"--{flag} is for networks that read a text, got --prediction; leave it out")
+    if options.clip_inputs and options.cell not in (None, "lstm"):
+        raise SpecError(
+            f"--clip-inputs is for --cell lstm, got {options.clip_inputs:g} with {options.cell}; leave it out"
+        )
     if options.precision != "float32":
         raise SpecError(f"handwriting computes in float32, got --precision {options.precision}; leave it out")
 
@@ -270,5 +276,4 @@ def _check(options: HandwritingOptions) -> None:
 def _told(options: HandwritingOptions, writers: tuple[str, ...]) -> str:
     if fraction_of(options.validation) is None:
         return f"validation on {Path(options.validation).name}"
-    what = f"{len(writers)} writers" if writers else "samples"
-    return f"validation on {what}, a fraction of {options.validation}, drawn by seed {options.seed}"
+    return split_told(len(writers), "writer", "samples", options.validation, options.seed)
