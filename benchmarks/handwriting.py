@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unspool.engine.generator import WEIGHTS
-from unspool.engine.writing import Text, Writer
+from unspool.engine.writing import WindowText, Writer
 from unspool.nets.scribe import SynthesisNet, shifted
 from unspool.nets.window import Memory, remembered
 
@@ -264,7 +264,7 @@ def parts(net: Any) -> list[Any]:
 
 def line(writer: Writer, net: SynthesisNet, memory: Memory, steps: int, seed: int = 1) -> Tensor:
     """A line by the native pen."""
-    read = Text(memory.values, memory.lengths)
+    read = WindowText(memory.values, memory.lengths)
     (found,) = writer.write(net.init_state(1), torch.zeros(1, 3), read, [0], seed, limit=steps)
     if len(found.points) != steps:
         raise RuntimeError(f"the line ended after {len(found.points)} points")

@@ -12,7 +12,7 @@ from unspool.draws import Draws
 from unspool.engine import kernels, native
 from unspool.engine.generator import WEIGHTS
 from unspool.engine.library import ISAS, isa
-from unspool.engine.writing import Text, Trace, Writer, WritingPlan, native_writer
+from unspool.engine.writing import Trace, WindowText, Writer, WritingPlan, native_writer
 from unspool.errors import DataError, SpecError
 from unspool.heads.mixture import UNIFORMS
 from unspool.nets.clipping import Clipping
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(not native.BUILT, reason="the native engine was 
 SYMBOLS = 6
 IDS = torch.tensor([[1, 4, 0, 5, 2, 2, 3]])
 MEMORY = remembered(IDS, SYMBOLS)
-TEXT = Text(MEMORY.values, MEMORY.lengths)
+TEXT = WindowText(MEMORY.values, MEMORY.lengths)
 
 
 def made(text: bool, hidden: int = 40, **options: Any) -> Scribe:
@@ -123,10 +123,10 @@ def test_a_text_of_vectors_and_one_with_padding() -> None:
     vectors = remembered(MEMORY.values * 0.5, SYMBOLS)
     start = (net.init_state(1), torch.zeros(1, 3))
     (plain,) = write(writer, net, True, [1])
-    (longer,) = writer.write(*start, Text(padded.values, padded.lengths), [1], 3, limit=60)
+    (longer,) = writer.write(*start, WindowText(padded.values, padded.lengths), [1], 3, limit=60)
     assert torch.equal(longer.points, plain.points) and torch.equal(longer.phi[:, :8], plain.phi)
     assert not bool(longer.phi[:, 8:].any())
-    (half,) = writer.write(*start, Text(vectors.values, vectors.lengths), [1], 3, limit=20)
+    (half,) = writer.write(*start, WindowText(vectors.values, vectors.lengths), [1], 3, limit=20)
     expected = loop(net, vectors, 1, 1.0, 20)
     torch.testing.assert_close(half.points.double(), expected.points, rtol=1e-3, atol=1e-3)
 

@@ -12,7 +12,7 @@ from unspool.cli.comparison import Comparison, largest, one_thread, with_gradien
 from unspool.draws import Draws
 from unspool.engine.dispatch import kernels
 from unspool.engine.structures import pen_library
-from unspool.engine.writing import Text, Writer
+from unspool.engine.writing import WindowText, Writer
 from unspool.heads.mixture import UNIFORMS
 from unspool.nets.scribe import SynthesisNet
 from unspool.nets.window import remembered
@@ -55,7 +55,7 @@ def pen_error() -> float:
         raise RuntimeError(plan)
     with one_thread():
         (found,) = Writer(plan).write(
-            net.init_state(1), first, Text(memory.values, memory.lengths), [number], limit=STEPS
+            net.init_state(1), first, WindowText(memory.values, memory.lengths), [number], limit=STEPS
         )
         draws, exact = Draws(0, [number]), net.double()
         places = range(UNIFORMS * len(found.points))

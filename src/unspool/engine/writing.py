@@ -65,7 +65,7 @@ class WritingPlan:
         return None
 
 
-class Text(NamedTuple):
+class WindowText(NamedTuple):
     """What the window reads: values [B, U, V] and their ends [B], as in a memory."""
 
     values: Tensor
@@ -120,7 +120,7 @@ class Writer:
         self,
         state: Any,
         point: Tensor,
-        text: Text | None,
+        text: WindowText | None,
         samples: Sequence[int],
         seed: int = 0,
         sharpness: float = 1.0,
@@ -164,7 +164,7 @@ class Writer:
 class _Room:
     """What a call reads and writes from chunk to chunk, a row for each sample."""
 
-    def __init__(self, writer: Writer, state: Any, point: Tensor, text: Text | None, rows: int) -> None:
+    def __init__(self, writer: Writer, state: Any, point: Tensor, text: WindowText | None, rows: int) -> None:
         cells, held = state, [point.new_empty(1, 0)] * 2
         if writer.components:
             assert text is not None

@@ -30,7 +30,7 @@ from unspool.tasks.pen.batches import PenBatch, gathered, training_batches
 from unspool.tasks.pen.measures import gaussian, measure
 from unspool.tasks.pen.model import Pace, PenModel
 from unspool.tasks.pen.options import HandwritingOptions
-from unspool.tasks.pen.reading import Lines, PenData, Reader, divided, encoded_parts, fitted
+from unspool.tasks.pen.reading import Arrangement, PenData, Reader, divided, encoded_parts, fitted
 from unspool.tasks.pen.sizing import handwriting_sizing
 from unspool.tasks.specimens import side_by_side, spread
 from unspool.training.checkpoint import load_parameters, parameters
@@ -81,7 +81,7 @@ class Handwriting(PenModel, Task):
         )
         if o.join > 1 and reader.alphabet is not None and " " not in reader.alphabet.symbols:
             raise SpecError("--join puts blanks between texts, but the model of --from has read none; leave it out")
-        lines: Lines = list if o.join == 1 else partial(joined, most=o.join, longest=o.longest, seed=o.seed)
+        lines: Arrangement = list if o.join == 1 else partial(joined, most=o.join, longest=o.longest, seed=o.seed)
         training, held, reader = encoded_parts(division, reader, standardise=known is None, lines=lines)
         points, characters = len(training.rows), len(training.ids)
         long = float(np.quantile(training.lengths, LONG))

@@ -40,7 +40,7 @@ class PenData(EndToEnd):
         return self.ids[self.text_starts[place] : self.text_starts[place + 1]]
 
 
-Lines: TypeAlias = Callable[[list[Strokes]], list[Strokes]]
+Arrangement: TypeAlias = Callable[[list[Strokes]], list[Strokes]]
 
 
 class Reader(NamedTuple):
@@ -50,7 +50,7 @@ class Reader(NamedTuple):
     alphabet: Alphabet | None
     screen: Screen = Screen()
 
-    def encoded(self, inks: Sequence[Strokes], lines: Lines = list) -> PenData:
+    def encoded(self, inks: Sequence[Strokes], lines: Arrangement = list) -> PenData:
         """The samples that are one line of known characters, or what `lines` makes of those, normalised.
 
         Raises:
@@ -134,7 +134,7 @@ def fitted(
     )
 
 
-def encoded_parts(division: Division, reader: Reader, *, standardise: bool, lines: Lines = list) -> Prepared:
+def encoded_parts(division: Division, reader: Reader, *, standardise: bool, lines: Arrangement = list) -> Prepared:
     """Both parts encoded; (dx, dy) of the training points that are kept have mean 0 and deviation 1 if asked for.
 
     Only what is trained on goes through `lines`.

@@ -14,7 +14,7 @@ from torch import Tensor
 from unspool.cells.base import State
 from unspool.data.pen.strokes import Strokes
 from unspool.draws import Draws
-from unspool.engine.writing import Text, Trace, native_writer
+from unspool.engine.writing import Trace, WindowText, native_writer
 from unspool.errors import DataError, SpecError
 from unspool.heads.mixture import POINT, UNIFORMS
 from unspool.nets.scribe import Scribe, shifted
@@ -151,7 +151,7 @@ class Pen:
         if isinstance(writer, str):
             rows, phi, done = self._by_loop(start, draws, sharpness, limit)
         else:
-            read = None if start.memory is None else Text(start.memory.values, start.memory.lengths)
+            read = None if start.memory is None else WindowText(start.memory.values, start.memory.lengths)
             numbers = (draws.samples, draws.seed)
             ((rows, phi, done),) = writer.write(start.state, start.point, read, *numbers, sharpness, limit=limit)
         late = 0 if start.lead is None or text is None else left_over(rows.numpy(), phi.numpy(), len(text))
