@@ -23,6 +23,7 @@ from unspool.cli.search import SearchSettings
 from unspool.cli.stream import StreamSettings
 from unspool.data.sound.made import made_sounds
 from unspool.errors import SpecError
+from unspool.tasks.transcribing.search import transcripts
 from unspool.tasks.transcribing.transcriber import Transcriber
 
 SMALL = ["--hidden-size", "16", "--layers", "1", "--batch-size", "8", "--threads", "1", "--no-baseline"]
@@ -79,8 +80,26 @@ def test_a_file_a_pipe_and_a_picture(ear: Path, ran: Ran, tmp_path: Path, monkey
     assert ran("predict", ear, "--stream", "--rate", "8000")[0] == answer["text"] + "\n"
     lines = ran("predict", ear, file, "--stream", "--json")[0].splitlines()
     assert "".join(json.loads(line)["text"] for line in lines) == answer["text"]
-    ran("predict", ear, file, "--output", tmp_path / "a.png")
+    assert ran("predict", ear, file, "--output", tmp_path / "a.png")[0] == ""
     assert (tmp_path / "a.png").stat().st_size > 5000
+
+
+def test_a_pipe_is_read_once_for_its_picture_and_its_answers(
+    ear: Path, ran: Ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the network runs once, whose search may be long."""
+    file, widths = tmp_path / "a.wav", []
+    soundfile.write(file, made_sounds(3, 3)[2].samples(8000), 8000)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(file.read_bytes())))
+
+    def counted(*arguments: Any) -> Any:
+        widths.append(arguments[-1].width)
+        return transcripts(*arguments)
+
+    monkeypatch.setattr("unspool.tasks.transcribing.transcriber.transcripts", counted)
+    out, told = ran("predict", ear, "-", "--beam", "4", "--output", tmp_path / "a.png", "--json")
+    assert widths == [4] and told == f"picture: {tmp_path / 'a.png'}\n"
+    assert {**answered(out), "sequence": str(file)} == answered(ran("predict", ear, file, "--beam", "4", "--json")[0])
 
 
 def write_series(folder: Path, lengths: Sequence[int]) -> tuple[Path, Transcriber]:

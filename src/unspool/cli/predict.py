@@ -79,16 +79,19 @@ def predict(
 
 def _answer(task: Task, run: str, data: Any, asked: Mapping[str, Any], output: str | None, json: bool) -> None:
     """Draw the answers, or print them, or both."""
-    if output is not None:
-        remark(f"picture: {task.draw_answers(data, Path(output), **asked)}")
-    if not json and output is not None:
-        return
-    answers = task.answers(data, **asked)
+    answers = task.answers(data, **asked) if output is None else _drawn(task, data, output, asked)
     if json:
         print_json({"run": run, "predictions": answers})
-        return
-    for answer in answers:
-        print(task.told(answer))
+    elif output is None:
+        for answer in answers:
+            print(task.told(answer))
+
+
+def _drawn(task: Task, data: Any, output: str, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Draw the answers, say where, and return them."""
+    answers = task.draw_answers(data, Path(output), **asked)
+    remark(f"picture: {output}")
+    return answers
 
 
 def _explain(task: Task, run: str, data: Any, saliency: str, output: str | None, json: bool) -> None:
@@ -103,7 +106,7 @@ def _explain(task: Task, run: str, data: Any, saliency: str, output: str | None,
         _answer(task, run, given, {}, output, json)
         return
     if output is not None:
-        remark(f"picture: {task.draw_answers(given, Path(output))}")
+        _drawn(task, given, output, {})
     print_json({"run": run, "predictions": [found.plain() for found in task.saliency(given)]})
 
 

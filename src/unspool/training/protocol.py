@@ -190,8 +190,8 @@ class Task(ABC):
         """Return one of `answers` as a person reads it."""
         raise NotImplementedError
 
-    def draw_answers(self, data: Any, path: Path) -> Path:
-        """Draw `answers` into a picture.
+    def draw_answers(self, data: Any, path: Path) -> list[dict[str, Any]]:
+        """Draw `answers` into a picture, and return them.
 
         Raises:
             SpecError: this kind of model has no picture of them.

@@ -241,8 +241,9 @@ def test_pictures(tmp_path: Path) -> None:
     figures = task.figures(task.metrics())
     assert list(figures) == ["forecast", "coverage"]
     assert len(figures["forecast"]().axes) == 3
-    path = task.draw_answers(hourly()[["time", "load"]], tmp_path / "fan.png")
-    assert path.read_bytes()[:4] == b"\x89PNG"
+    data = hourly()[["time", "load"]]
+    assert task.draw_answers(data, tmp_path / "fan.png") == task.answers(data)
+    assert (tmp_path / "fan.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def test_wrong_wishes_are_sentences() -> None:

@@ -227,7 +227,8 @@ def test_answers_are_ready_for_json_and_a_picture(tmp_path: Path) -> None:
         ("waves.svg", tagger(), (sums(12)[0], None)),
         ("empty.png", tagger(made("text")), (["", "0"], None)),
     ):
-        assert task.draw_answers(data, tmp_path / name).stat().st_size > 1000
+        assert task.draw_answers(data, tmp_path / name) == task.answers(data)
+        assert (tmp_path / name).stat().st_size > 1000
     assert [*tokens.figures({})] == [] and [*tokens.figures(tokens.metrics())] == ["confusion"]
     with pytest.raises(SpecError, match="--output"):
         tokens.draw_answers(Text("one"), tmp_path / "picture.gif")

@@ -94,7 +94,8 @@ def test_how_wide_a_search_is() -> None:
 
 def test_the_picture(reader: Transcriber, tmp_path: Path) -> None:
     series, texts = signs(3, seed=4)
-    assert reader.draw_answers((series, texts), tmp_path / "a.png").stat().st_size > 10_000
+    assert reader.draw_answers((series, texts), tmp_path / "a.png") == reader.answers((series, texts))
+    assert (tmp_path / "a.png").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize(

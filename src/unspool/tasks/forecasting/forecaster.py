@@ -264,20 +264,23 @@ class Forecaster(Task):
 
         They are lists over the steps; with several columns, dicts of such lists by column.
         """
-        return [ahead.answer(self.layout.targets, self.options.interval) for ahead in self._ahead(data)]
+        return self._worded(self._ahead(data))
 
     def _ahead(self, data: Any) -> list[Ahead]:
         return look_ahead(self, read(self.options, data))
+
+    def _worded(self, found: Sequence[Ahead]) -> list[dict[str, Any]]:
+        return [ahead.answer(self.layout.targets, self.options.interval) for ahead in found]
 
     def told(self, answer: Mapping[str, Any]) -> str:
         """Return a forecast as a table, a line a step."""
         return table(answer)
 
-    def draw_answers(self, data: Any, path: Path) -> Path:
-        """Draw history and fan of the first series."""
-        return save(
-            forecast_figure([fan for ahead in self._ahead(data) for fan in ahead.fans(self.layout.targets)]), path
-        )
+    def draw_answers(self, data: Any, path: Path) -> list[dict[str, Any]]:
+        """Draw history and fan of the first series; return the answers."""
+        found = self._ahead(data)
+        save(forecast_figure([fan for ahead in found for fan in ahead.fans(self.layout.targets)]), path)
+        return self._worded(found)
 
     def surprises(self, data: Any) -> list[dict[str, Any]]:
         """Return time, value and surprise of each row after the first, under the forecast one step ahead.

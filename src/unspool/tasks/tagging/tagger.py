@@ -216,15 +216,18 @@ class Tagger(Task):
     def answers(self, data: Any) -> list[dict[str, Any]]:
         """Return labels [T] and probabilities [T, K] of each sequence, the K classes, and its name, if it has one."""
         given = self._given(data)
+        return self._worded(given, self._predict(given))
+
+    def _worded(self, given: Stepwise, found: Sequence[Tagging]) -> list[dict[str, Any]]:
         names = [{}] * len(given) if given.names is None else [{"sequence": name} for name in given.names]
         return [
             {
                 **name,
-                "labels": found.labels,
-                "probabilities": found.probabilities.tolist(),
+                "labels": tagging.labels,
+                "probabilities": tagging.probabilities.tolist(),
                 "classes": list(self.classes),
             }
-            for name, found in zip(names, self._predict(given), strict=True)
+            for name, tagging in zip(names, found, strict=True)
         ]
 
     def told(self, answer: Mapping[str, Any]) -> str:
@@ -232,13 +235,17 @@ class Tagger(Task):
         labels = " ".join(answer["labels"])
         return f"{answer['sequence']}\t{labels}" if "sequence" in answer else labels
 
-    def draw_answers(self, data: Any, path: Path) -> Path:
-        """Draw sequences, the probabilities of the classes over time, and the chosen and the true label of a step."""
+    def draw_answers(self, data: Any, path: Path) -> list[dict[str, Any]]:
+        """Draw sequences, the probabilities of the classes over time, and the chosen and the true label of a step.
+
+        Returns the answers.
+        """
         from unspool.tasks.tagging.picture import draw_tags
 
         given = self._given(data)
-        found = [tagging.probabilities for tagging in self._predict(given)]
-        return save(draw_tags(found, self.classes, given), path)
+        found = self._predict(given)
+        save(draw_tags([tagging.probabilities for tagging in found], self.classes, given), path)
+        return self._worded(given, found)
 
     def _predict(self, given: Stepwise) -> list[Tagging]:
         return taggings(self._read(given), self.classes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import Any, ClassVar, NamedTuple
@@ -231,8 +231,10 @@ class Transcriber(Task):
         A symbol has its first step, the step behind its last, and its mean probability; of sounds they are in seconds.
         """
         given = self._given(data)
+        return self._worded(given, self._read(given, search)[1])
+
+    def _worded(self, given: Given, found: Sequence[Transcript]) -> list[dict[str, Any]]:
         scale = self.steps_per_frame * (self.source.seconds_per_step or 1)
-        found = self._read(given, search)[1]
         return [
             {
                 "sequence": name,
@@ -250,13 +252,14 @@ class Transcriber(Task):
         """Return a text behind the name of its recording and a tab."""
         return f"{answer['sequence']}\t{answer['text']}"
 
-    def draw_answers(self, data: Any, path: Path, search: Search | None = None) -> Path:
-        """Draw recordings, the probability of their symbols over time, and where each is said."""
+    def draw_answers(self, data: Any, path: Path, search: Search | None = None) -> list[dict[str, Any]]:
+        """Draw recordings, the probability of their symbols over time, and where each is said; return the answers."""
         from unspool.tasks.transcribing.picture import draw_alignments
 
         given = self._given(data)
         samples, found = self._read(given, search)
-        return save(draw_alignments(self, given, samples, found), path)
+        save(draw_alignments(self, given, samples, found), path)
+        return self._worded(given, found)
 
     def stepper(self) -> Stepper:
         """Return what writes down a stream row by row.
