@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from unspool.tasks.transcribing.transcriber import Transcriber
 
 SHOWN = 6  # recordings that one picture has room for
+ROWS = 24  # symbols that a strip has room for
 SEEN = 0.02  # probability from which on a symbol that is not in the text has a row
 
 
@@ -58,10 +59,13 @@ def draw_alignments(task: Transcriber, given: Given, samples: Samples, found: Se
 
 
 def _draw_strip(axes: Any, task: Transcriber, probabilities: torch.Tensor, found: Transcript, frame: float) -> None:
-    """One row a symbol that plays a part, the blank the last; a column as wide as a frame lasts."""
+    """One row a symbol that plays a part, those that are said first, the blank the last; a column a frame wide.
+
+    Where more are said than there is room for, the others have neither row nor line.
+    """
     peak = probabilities.amax(0)
     rows = [k for k in range(task.head.blank) if k in found.ids or float(peak[k]) > SEEN]
-    rows = sorted(rows, key=lambda k: -float(peak[k]))[:24]
+    rows = sorted(rows, key=lambda k: (k not in found.ids, -float(peak[k])))[:ROWS]
     rows.sort(key=lambda k: float(probabilities[:, k].argmax()))
     shown = [*rows, task.head.blank]
     axes.imshow(
@@ -76,5 +80,5 @@ def _draw_strip(axes: Any, task: Transcriber, probabilities: torch.Tensor, found
     names = [task.targets.symbols[k] if task.targets.symbols[k] != " " else "␣" for k in rows] + ["–"]
     axes.set_yticks(range(len(shown)), names, fontsize=7)
     for symbol, first, last in zip(found.ids, found.alignment.first, found.alignment.last, strict=True):
-        place = shown.index(symbol) if symbol in shown else len(shown) - 1
-        axes.plot([first * frame, (last + 1) * frame], [place, place], color="C3", linewidth=1.5)
+        if symbol in rows:
+            axes.plot([first * frame, (last + 1) * frame], [rows.index(symbol)] * 2, color="C3", linewidth=1.5)
