@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import unspool
 from unspool.cli.main import run
+from unspool.data.builtin import builtin_text
 from unspool.data.pen.strokes import Strokes
+from unspool.data.text import text_of
 from unspool.tasks.pen.handwriting import Handwriting
 from unspool.tasks.pen.styles import named_style, style_names
 from unspool.tasks.shipped import model_file, names
-from unspool.tasks.transcribing.copybook import copied
+from unspool.tasks.transcribing.copybook import copied, known_words
 
 MOST = 8_000_000  # bytes of a model
 
@@ -49,6 +53,12 @@ def test_every_style_can_be_gone_on_from(pen: Handwriting) -> None:
 
 def test_words_for_transcribers_to_learn_from() -> None:
     words = copied(6, seed=1)
-    assert [len(str(sample.text)) > 0 for sample in words] == 6 * [True]
+    assert len(words) == 6 and {str(sample.text) for sample in words} <= set(known_words())
     assert all(sample.writer is None for sample in words)  # each has a hand of its own
     assert words.fingerprint() == copied(6, seed=1).fingerprint()
+
+
+def test_those_words_are_whole_words_of_their_text() -> None:
+    whole = set(re.split(r"[^\w'’]+", text_of(builtin_text("docs"))))
+    known = known_words()
+    assert set(known) <= whole and len(known) > 1000 and max(map(len, known)) == 8
