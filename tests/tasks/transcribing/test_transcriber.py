@@ -98,14 +98,13 @@ def test_the_picture(reader: Transcriber, tmp_path: Path) -> None:
     assert (tmp_path / "a.png").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize(
-    ("data", "kind", "noun"),
-    [(made_inks(24, 4), "pen", "points"), (made_sounds(24, 4), "sound", "frames"), (signs(24), "numbers", "steps")],
-)
-@pytest.mark.parametrize("strength", ["none", "light", "strong"])
-def test_every_kind_of_input_and_augmentation(data: Any, kind: str, noun: str, strength: str) -> None:
+KINDS = [(made_inks(24, 4), "pen", "points"), (made_sounds(24, 4), "sound", "frames"), (signs(24), "numbers", "steps")]
+
+
+@pytest.mark.parametrize(("data", "kind", "noun"), KINDS)
+def test_every_kind_of_input(data: Any, kind: str, noun: str) -> None:
     assert kind_of(data) == kind
-    task = transcriber(data, augment=strength)
+    task = transcriber(data)
     assert (task.source.kind, task.source.noun) == (kind, noun)
     again = Transcriber.from_metadata(task.options, task.metadata())
     again.model = task.model
@@ -120,6 +119,49 @@ def read_back(task: Transcriber) -> list[str]:
     """What it reads in its own kind of data, learned or not."""
     data = {"pen": made_inks(4, 2), "sound": made_sounds(4, 2), "numbers": signs(4)}[task.source.kind]
     return [transcript.text for transcript in task.transcribe(data)]
+
+
+def visits(data: Any, strength: str) -> tuple[Transcriber, list[dict[int, np.ndarray]]]:
+    """A task, and the features that each training sample has at its first two visits."""
+    task = transcriber(data, augment=strength)
+    assert task.training is not None
+    batches, order, found = task.batches(), task.batches().order, []
+    for _ in range(2):
+        seen: dict[int, np.ndarray] = {}
+        for _ in range(batches.steps_per_epoch):
+            places, batch = next(order).tolist(), next(batches)
+            rows = zip(batch.values.unbind(1), batch.lengths.tolist(), strict=True)
+            seen |= {place: values[:length].numpy() for place, (values, length) in zip(places, rows, strict=True)}
+        assert sorted(seen) == list(range(len(task.training)))
+        found.append(seen)
+    return task, found
+
+
+@pytest.mark.parametrize("data", [data for data, _, _ in KINDS], ids=[kind for _, kind, _ in KINDS])
+def test_what_augmentation_changes_and_what_it_keeps(data: Any) -> None:
+    task, (first, second) = visits(data, "none")
+    assert task.training is not None
+    plain = [task.training.sample(place) for place in range(len(task.training))]
+    assert all((first[place] == one).all() and (second[place] == one).all() for place, one in enumerate(plain))
+    sizes = []
+    for strength in ("light", "strong"):
+        varied, changed = visits(data, strength)
+        assert varied.loss(next(varied.batches()), None).sum.isfinite()
+        assert not any(np.array_equal(changed[0][place], changed[1][place]) for place in range(len(plain)))
+        assert not any(np.array_equal(seen[place], one) for seen in changed for place, one in enumerate(plain))
+        sizes.append(np.mean([distance(seen[place], one) for seen in changed for place, one in enumerate(plain)]))
+        if task.source.kind != "sound":  # whose speed changes
+            assert all(seen[place].shape == one.shape for seen in changed for place, one in enumerate(plain))
+        if task.source.kind == "pen":  # strokes end where they ended
+            ends = [(seen[place][:, 2], one[:, 2]) for seen in changed for place, one in enumerate(plain)]
+            assert all(np.allclose(after, before, atol=1e-5) and np.ptp(before) > 1 for after, before in ends)
+    assert 0 < sizes[0] < sizes[1]
+
+
+def distance(one: np.ndarray, other: np.ndarray) -> float:
+    """How far two sequences are apart, the longer one brought to the steps of the other."""
+    places = np.linspace(0, len(one) - 1, len(other)).round().astype(int)
+    return float(np.abs(one[places] - other).mean())
 
 
 def test_sound_in_blocks_says_what_the_whole_says() -> None:
