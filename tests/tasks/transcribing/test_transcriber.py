@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 import unspool
 from tests.tasks.transcribing.made import LETTERS, SMALL, chatter, signs, transcriber
@@ -203,6 +204,19 @@ def test_a_file_for_validation_is_read_by_the_columns_of_the_training(tmp_path: 
     task = transcriber([straight], key="id", label_column="text", validation=str(turned))
     assert task.training is not None and task.held is not None
     np.testing.assert_array_equal(task.held.rows, task.training.rows)
+
+
+def test_texts_that_are_taken_from_names_are_told_with_an_example(tmp_path: Path) -> None:
+    for number, sound in enumerate(made_sounds(12, 3)):
+        soundfile.write(tmp_path / f"my_recording_{number}.wav", sound.samples(8000), 8000)
+    task = transcriber([tmp_path])
+    told = task.describe()["texts"]
+    assert told.startswith("from the names of the files: my_recording_0.wav says 'my', by 'recording'; .txt files")
+    assert task.evaluate([tmp_path])["texts"] == told
+    for file in tmp_path.glob("*.wav"):
+        file.with_suffix(".txt").write_text("hello")
+    task = transcriber([tmp_path])
+    assert "texts" not in {**task.describe(), **task.evaluate([tmp_path])} and task.targets.symbols == tuple("ehlo")
 
 
 def test_texts_that_no_path_can_say_are_left_out() -> None:

@@ -11,19 +11,18 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
-NAME: Final = re.compile(r"([^_]+)_(.+)_([0-9]{1,9})")
+NAME: Final = re.compile(r"([^_]+)_(.+)_[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
 class Digit:
-    """What is said, who says it, and which of their recordings of it this is."""
+    """What is said, and who says it."""
 
     label: str
     speaker: str
-    index: int
 
 
 def digit_of(name: str) -> Digit | None:
     """What the name of a file, with its ending, says; None where it is not LABEL_SPEAKER_INDEX."""
     found = NAME.fullmatch(PurePath(name).stem)
-    return Digit(found[1], found[2], int(found[3])) if found else None
+    return Digit(found[1], found[2]) if found else None

@@ -128,7 +128,10 @@ def beside(paths: Sequence[Path]) -> list[Sound]:
     digits = [digit for path in paths if (digit := digit_of(path.name)) is not None]
     if len(digits) < len(paths):
         return [Sound(str(path), path) for path in paths]
-    return [Sound(str(path), path, digit.label, digit.speaker) for path, digit in zip(paths, digits, strict=True)]
+    return [
+        Sound(str(path), path, digit.label, digit.speaker, named=True)
+        for path, digit in zip(paths, digits, strict=True)
+    ]
 
 
 def _segment(row: dict[str, object], where: str) -> tuple[float, float | None]:

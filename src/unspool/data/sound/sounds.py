@@ -24,6 +24,7 @@ class Sound:
     source: a file, or samples in memory.
     text: what is said; speaker: a code for who says it. None = unknown.
     start, stop: the part of the source that counts, in seconds; None = to its end.
+    named: whether text and speaker were taken from the name of the file.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Sound:
     speaker: str | None = None
     start: float = 0.0
     stop: float | None = None
+    named: bool = False
 
     @classmethod
     def of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,7 +20,8 @@ Features = NDArray[np.float32]  # [T, C]
 class Given:
     """S recordings as they came, with what each says, whose it is and what it is called; None where that is unknown.
 
-    `columns` are those of a table that the channels of numbers came from.
+    `columns` are those of a table that the channels of numbers came from, `remarks` what a person should know of the
+    reading, by what they are about.
     """
 
     items: Sequence[Any]
@@ -29,6 +30,7 @@ class Given:
     names: tuple[str, ...]
     fingerprint: str
     columns: tuple[str, ...] | None = None
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -44,6 +46,7 @@ class Given:
             tuple(self.names[place] for place in chosen),
             self.fingerprint,
             self.columns,
+            self.remarks,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -93,4 +94,14 @@ def sound_given(sounds: Sounds) -> Given:
         tuple(sound.speaker for sound in sounds),
         tuple(sound.name for sound in sounds),
         sounds.fingerprint(),
+        remarks=_remarks(sounds),
     )
+
+
+def _remarks(sounds: Sounds) -> dict[str, str]:
+    """Say of one recording what its name was taken to say, as other names may look like LABEL_SPEAKER_INDEX."""
+    named = next((sound for sound in sounds if sound.named), None)
+    if named is None:
+        return {}
+    told = f"{Path(named.name).name} says {named.text!r}, by {named.speaker!r}"
+    return {"texts": f"from the names of the files: {told}; .txt files beside the sounds would be read instead"}

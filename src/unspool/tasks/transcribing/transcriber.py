@@ -67,6 +67,7 @@ class Transcriber(Task):
         self.training: Samples | None = None
         self.held: Samples | None = None
         self.split = ""
+        self.remarks: Mapping[str, str] = {}
         self.noun = "characters" if options.unit == "char" else "words"
         self.unit = f"nats a {self.noun[:-1]}"
 
@@ -96,6 +97,7 @@ class Transcriber(Task):
         task.training = fitting(samples, targets, task.steps_per_frame)
         task.held = sampled(division.held, source, texts=True).samples
         task.split, task.fingerprint = division.told, whole.fingerprint
+        task.remarks = {**division.held.remarks, **whole.remarks}
         if fraction_of(options.validation) is None:
             task.fingerprint += division.held.fingerprint
         return task
@@ -209,7 +211,8 @@ class Transcriber(Task):
         if given is whole:
             told = judged_on(whole.fingerprint, self.fingerprint, self.split)
         samples = sampled(given, self.source, texts=True).samples
-        return {**self._measure(samples, search), "left_out": dict(samples.dropped), "split": told}
+        about = {"left_out": dict(samples.dropped), **given.remarks, "split": told}
+        return {**self._measure(samples, search), **about}
 
     def transcribe(self, data: Any, search: Search | None = None) -> list[Transcript]:
         """Return the text of each recording of files, folders or Python objects, with confidence and alignment."""
@@ -312,6 +315,7 @@ class Transcriber(Task):
             f"{self.source.noun}_per_{self.noun[:-1]}": round(steps / max(1, written), 1),
             "left_out": dict(self.training.dropped + self.held.dropped),
             **({"not_learned": " ".join(unknown)[:SHOWN]} if unknown else {}),
+            **self.remarks,
             "split": self.split,
         }
 
