@@ -43,6 +43,11 @@ def judged_on(given: str, known: str, split: str, what: str = "data") -> str:
     return f"{split}, watched during training" if given == known[len(given) :] else f"the whole of the given {what}"
 
 
+def is_given(data: Any) -> bool:
+    """Say whether there is data; an empty list of files is none."""
+    return data is not None and not (isinstance(data, list) and not data)
+
+
 def listed(data: Any) -> Any:
     """Return a single path or text as a list of one; anything else as it is."""
     return [data] if isinstance(data, str | PathLike | Text) else data

@@ -10,17 +10,16 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from unspool.data.owners import split_by_owner
 from unspool.data.pen.alphabet import Alphabet
 from unspool.data.pen.made import made_inks
 from unspool.data.pen.normalise import Normaliser
 from unspool.data.pen.read import read_inks
 from unspool.data.pen.screen import Screen
-from unspool.data.pen.split import split_by_writer
 from unspool.data.pen.strokes import Inks, Strokes
 from unspool.data.sequence import EndToEnd, starts_of
 from unspool.errors import DataError
-from unspool.tasks.holdout import fraction_of
-from unspool.tasks.whole.reading import is_given
+from unspool.tasks.holdout import fraction_of, is_given
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +110,7 @@ def divided(data: Any, validation: str, seed: int) -> Division:
     if fraction is None:
         held = read_inks([validation])
         return Division(inks, held, (), inks.fingerprint() + held.fingerprint())
-    split = split_by_writer([sample.writer for sample in inks], fraction, seed)
+    split = split_by_owner([sample.writer for sample in inks], fraction, seed)
     return Division(inks.select(split.training), inks.select(split.validation), split.held_out, inks.fingerprint())
 
 

@@ -27,14 +27,14 @@ from unspool.spec import replace
 from unspool.tasks.batches import Gathered
 from unspool.tasks.confusion import draw_confusion
 from unspool.tasks.dependent import check_dependent
-from unspool.tasks.holdout import fraction_of, judged_on, listed, located, paths_of
+from unspool.tasks.holdout import fraction_of, is_given, judged_on, listed, located, paths_of
 from unspool.tasks.specimens import side_by_side, spread
 from unspool.tasks.tagging.batches import Batch, batch_of, cut
 from unspool.tasks.tagging.encoding import Encoding, Symbols, encoding_from_dict, encoding_of
 from unspool.tasks.tagging.options import TaggerOptions
 from unspool.tasks.tagging.reading import Part, Tagging, measure, read_whole, taggings
 from unspool.tasks.tagging.sizing import tagger_sizing
-from unspool.tasks.whole.reading import check_columns, is_given, unmeasured
+from unspool.tasks.whole.reading import check_columns, unmeasured
 from unspool.training.options import Budget, TrainingOptions
 from unspool.training.protocol import Loss, Specimen, Stepper, Task
 

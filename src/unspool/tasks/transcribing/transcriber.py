@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from unspool.data.pen.split import split_by_writer
+from unspool.data.owners import split_by_owner
 from unspool.data.sequence import Buckets
 from unspool.data.sources import Text
 from unspool.errors import DataError, SpecError
@@ -23,7 +23,7 @@ from unspool.nets.transcribing import TranscribingNet
 from unspool.spec import replace
 from unspool.tasks.batches import Gathered
 from unspool.tasks.dependent import check_dependent
-from unspool.tasks.holdout import fraction_of, judged_on, located
+from unspool.tasks.holdout import fraction_of, is_given, judged_on, located, split_told
 from unspool.tasks.specimens import side_by_side, spread
 from unspool.tasks.transcribing.inputs import Given, Input
 from unspool.tasks.transcribing.kinds import built_in, input_class, kind_of, read
@@ -33,7 +33,6 @@ from unspool.tasks.transcribing.samples import Batch, Samples, fitting, gathered
 from unspool.tasks.transcribing.search import Search, Transcript, found_ids, read_samples, transcripts
 from unspool.tasks.transcribing.sizing import transcriber_sizing
 from unspool.tasks.transcribing.targets import Targets
-from unspool.tasks.whole.reading import is_given
 from unspool.training.options import Budget, TrainingOptions
 from unspool.training.protocol import Loss, Specimen, Stepper, Task
 
@@ -361,10 +360,9 @@ def _divided(whole: Given, options: TranscriberOptions) -> Division:
     if fraction is None:
         strangers = read(str(options.input), [options.validation], options, whole.columns)
         return Division(whole, strangers, f"validation on {Path(options.validation).name}")
-    split = split_by_writer(whole.groups, fraction, options.seed)
-    count, owner = len(split.held_out), OWNERS[str(options.input)]
-    people = f"{count} {owner}{'s' if count > 1 else ''}" if count else "recordings"
-    told = f"validation on {people}, a fraction of {options.validation}, drawn by seed {options.seed}"
+    split = split_by_owner(whole.groups, fraction, options.seed)
+    owner = OWNERS[str(options.input)]
+    told = split_told(len(split.held_out), owner, "recordings", options.validation, options.seed)
     return Division(whole.select(split.training), whole.select(split.validation), told)
 
 

@@ -120,11 +120,6 @@ def behind_name(answer: Mapping[str, Any], told: str) -> str:
     return f"{answer['sequence']}\t{told}" if "sequence" in answer else told
 
 
-def is_given(data: Any) -> bool:
-    """Say whether there is data; an empty list of files is none."""
-    return data is not None and not (isinstance(data, list) and not data)
-
-
 def told_split(data: Labelled, held: Labelled, fraction: float, seed: int) -> str:
     """Return what was held out, in words; whole groups come only near to the fraction."""
     share = "the sequences" if data.labels is None else "each class"

@@ -24,7 +24,7 @@ from unspool.nets.pooled import PooledNet
 from unspool.spec import replace
 from unspool.tasks.batches import Gathered, by_length
 from unspool.tasks.dependent import check_dependent, check_kind
-from unspool.tasks.holdout import fraction_of, judged_on, located
+from unspool.tasks.holdout import fraction_of, is_given, judged_on, located
 from unspool.tasks.specimens import sequences
 from unspool.tasks.whole.committee import Committee, built
 from unspool.tasks.whole.options import WholeOptions, check_frame, check_together
@@ -36,7 +36,6 @@ from unspool.tasks.whole.reading import (
     channels_from,
     check_columns,
     encoding_of,
-    is_given,
     read,
     read_validation,
     remarks,
