@@ -101,13 +101,13 @@ def _explain(task: Task, run: str, data: Any, saliency: str, output: str | None,
     if not isinstance(task, Whole):
         raise SpecError(f"--saliency needs a classifier or regressor, {run} is a {task.name} model; leave it out")
     given = task.unlabelled(data)  # read once: standard input comes once
-    remark(f"picture: {task.draw_saliency(given, Path(saliency))}")
-    if not json:
-        _answer(task, run, given, {}, output, json)
-        return
     if output is not None:
-        _drawn(task, given, output, {})
-    print_json({"run": run, "predictions": [found.plain() for found in task.saliency(given)]})
+        _drawn(task, given, output, {})  # first, as it may be refused
+    remark(f"picture: {task.draw_saliency(given, Path(saliency))}")
+    if json:
+        print_json({"run": run, "predictions": [found.plain() for found in task.saliency(given)]})
+    elif output is None:
+        _answer(task, run, given, {}, None, json)
 
 
 def _stream(task: Task, data: Sequence[str], settings: StreamSettings, json: bool) -> int:

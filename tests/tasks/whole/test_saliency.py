@@ -102,6 +102,9 @@ def test_the_command_prints_its_answers(tmp_path: Path, capsys: pytest.CaptureFi
     assert capsys.readouterr().out.startswith(answer["label"])
     assert run([*command, "why.gif"]) == 2
     assert "--saliency must end in" in capsys.readouterr().err
+    unwritten = tmp_path / "unwritten.png"
+    assert run([*command, str(unwritten), "--output", str(tmp_path / "answers.png")]) == 2
+    assert "predict without --output" in capsys.readouterr().err and not unwritten.exists()
 
 
 def test_the_command_gives_shares_of_channels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
