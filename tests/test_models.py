@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
 import unspool
@@ -43,12 +44,16 @@ def test_texts_end_where_they_should(pen: Handwriting, bias: float) -> None:
         assert 0.4 < len(line.strokes) / (pen.pace.per_character * len(text)) < 2.5
 
 
-def test_every_style_can_be_gone_on_from(pen: Handwriting) -> None:
-    assert len(style_names()) >= 4
-    plain = pen.write("hello", bias=1.0)[0]
+def test_every_style_is_gone_on_from(pen: Handwriting) -> None:
+    """Letters are wider after a wide hand, and of the same width after each where the style is not read."""
+    assert set(style_names()) == {"upright", "small", "printed", "wide"}
+    widths: dict[str, float] = {}
     for name in style_names():
-        assert isinstance(named_style(name), Strokes) and named_style(name).text
-        assert pen.write("hello", bias=1.0, style=name)[0].points.shape != plain.points.shape
+        style = named_style(name)
+        assert isinstance(style, Strokes) and style.text
+        lines = [pen.write("thanks for the letter", style=name, seed=seed)[0] for seed in range(6)]
+        widths[name] = float(np.median([np.ptp(line.points[:, 0]) for line in lines]))
+    assert widths["wide"] > 1.1 * widths["small"]
 
 
 def test_words_for_transcribers_to_learn_from() -> None:

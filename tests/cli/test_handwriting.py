@@ -116,6 +116,10 @@ def test_json_prints_strokes(wrote: Wrote, capsys: pytest.CaptureFixture[str]) -
     told = json.loads(wrote("pen", "ab cd", "--json", "--count", "2", "--bias", "0.5", "--line-length", "2"))
     assert not list(Path().glob("handwriting*"))
     assert (told["text"], told["bias"], told["seed"], told["style"]) == ("ab cd", 0.5, 0, None)
+    usual = json.loads(wrote("pen", "ab", "--json"))
+    assert usual["bias"] == 1 and json.loads(wrote("textless", "--points", "4", "--json"))["bias"] == 0
+    (line,) = unspool.load("pen").write("ab", bias=1)
+    np.testing.assert_array_equal(np.concatenate(usual["samples"][0]["lines"][0]["strokes"]), line.points)
     model = unspool.load("pen")
     for number, sample in enumerate(told["samples"]):
         lines = model.write("ab cd", bias=0.5, number=number, line_length=2)

@@ -38,7 +38,7 @@ def sample_pen(model: Handwriting, run: str, text: str | None, shared: Shared, r
     style = _style(request)
     _tell_doubt(model, style)
     asked: dict[str, Any] = {
-        "bias": request.bias,
+        "bias": model.usual_bias if request.bias is None else request.bias,
         "seed": shared.seed,
         "points": request.points,
         "style": style,
@@ -62,7 +62,7 @@ def sample_pen(model: Handwriting, run: str, text: str | None, shared: Shared, r
                 break
     _tell_unfinished(found, model)
     if shared.json:
-        print_json(_described(run, given, shared.seed, request, found), indent=None)
+        print_json(_described(run, given, shared.seed, asked["bias"], request.style, found), indent=None)
     done, total = sum(len(written.lines) for written in found), found[0].total * shared.count
     if done < total:
         raise Interrupted(interrupt.number, f"interrupted after {done} of {total} lines, which are written")
@@ -206,7 +206,9 @@ def _tell_unfinished(found: list[Manuscript], model: Handwriting) -> None:
         )
 
 
-def _described(run: str, text: str | None, seed: int, request: PenRequest, found: list[Manuscript]) -> dict[str, Any]:
+def _described(
+    run: str, text: str | None, seed: int, bias: float, style: str | None, found: list[Manuscript]
+) -> dict[str, Any]:
     from unspool.data.pen.plain import to_plain
 
     samples = [
@@ -223,4 +225,4 @@ def _described(run: str, text: str | None, seed: int, request: PenRequest, found
         }
         for written in found
     ]
-    return {"run": run, "text": text, "bias": request.bias, "style": request.style, "seed": seed, "samples": samples}
+    return {"run": run, "text": text, "bias": bias, "style": style, "seed": seed, "samples": samples}

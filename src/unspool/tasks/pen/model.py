@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
 
@@ -21,6 +21,8 @@ from unspool.tasks.pen.options import HandwritingOptions
 from unspool.tasks.pen.reading import Reader
 from unspool.tasks.pen.request import check_asked
 from unspool.tasks.pen.writing import Line, Pen
+
+NEAT: Final = 1.0
 
 
 class Pace(NamedTuple):
@@ -45,6 +47,11 @@ class PenModel:
         return 0 if self.reader.alphabet is None else len(self.reader.alphabet)
 
     @property
+    def usual_bias(self) -> float:
+        """How neatly it writes where nobody says: a text is to be read, strokes alone are as people make them."""
+        return NEAT if self.symbols else 0.0
+
+    @property
     def device(self) -> torch.device:
         """Where the network lives."""
         return self.model.output.weight.device
@@ -53,7 +60,7 @@ class PenModel:
         self,
         text: str | None = None,
         *,
-        bias: float = 0.0,
+        bias: float | None = None,
         seed: int = 0,
         number: int = 0,
         style: Style | None = None,
@@ -65,7 +72,7 @@ class PenModel:
 
         Args:
             text: of any length; None for a network that learned none.
-            bias: 0 writes as people do, 1 neatly, more as if printed.
+            bias: 0 writes as people do, 1 neatly, more as if printed; None = `usual_bias`.
             seed: of the random numbers; a sample depends on seed, number and the other arguments alone.
             style: whose hand: strokes, with their text, a file of them, or the name of a style.
             points: of a network without texts; with one the most of a line.
@@ -94,6 +101,7 @@ class PenModel:
         line_length: int | None = None,
         echo: bool = False,
         weights: str = "f32",
+        bias: float | None = None,
         **asked: Any,
     ) -> Iterator[Manuscript]:
         """Yield what `write` returns, as far as it is there after each line, with the path of the window.
@@ -101,6 +109,7 @@ class PenModel:
         Lines fit on a page if one is given. With `echo` the strokes that a network without texts goes on after are part
         of what is yielded.
         """
+        asked["bias"] = self.usual_bias if bias is None else bias
         check_asked(text, line_length=line_length, **asked)
         if line_length is not None and not self.symbols:
             raise SpecError(f"a model that reads no text writes no lines, got line_length={line_length}; leave it out")
@@ -142,7 +151,14 @@ class PenModel:
         return Pen(self.model, self.reader, self.pace.per_character, weights)
 
     def lines(
-        self, text: str | None = None, *, style: Style | None = None, weights: str = "f32", **asked: Any
+        self,
+        text: str | None = None,
+        *,
+        style: Style | None = None,
+        weights: str = "f32",
+        bias: float | None = None,
+        **asked: Any,
     ) -> Iterator[Line]:
         """Yield samples of a single line, with the path of the window. See `Pen`."""
+        asked["bias"] = self.usual_bias if bias is None else bias
         return self.pen(weights).lines(text, style=None if style is None else hand(style), **asked)

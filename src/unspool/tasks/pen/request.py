@@ -14,8 +14,8 @@ from unspool.spec import Between, check
 class PenRequest:
     """In whose hand, how neatly and how much is written."""
 
-    bias: Annotated[float, Between(0, 100)] = 0.0
-    """0 writes as people do, 1 neatly, more as if printed (Graves 2013, section 5.4)."""
+    bias: Annotated[float | None, Between(0, 100)] = None
+    """0 writes as people do, 1 neatly (Graves 2013, section 5.4); left out: 1 for a text, 0 for strokes alone."""
     style: str | None = None
     """Write in this hand: a file of strokes with their text, or the name of a style of this installation."""
     style_text: str | None = None
