@@ -25,7 +25,7 @@ from unspool.tasks.pen.hand import hand
 from unspool.tasks.pen.handwriting import Handwriting
 from unspool.tasks.pen.manuscript import LINES, Manuscript, usual_width
 from unspool.tasks.pen.window_path import write_window
-from unspool.tasks.pen.writing import Line, Pen, left_over
+from unspool.tasks.pen.writing import Line, Pen, first_words, left_over
 
 TEXT = "ab cd ef\n\ngh"
 
@@ -104,7 +104,9 @@ def test_samples_are_numbered(task: Handwriting) -> None:
     assert same(several[1], first[0]) and same(several[2], first[1])
 
 
-def test_all_lines_are_in_the_hand_of_the_longest_so_far(task: Handwriting, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_lines_are_in_the_hand_of_the_longest_lead_so_far(
+    task: Handwriting, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Those that were cut off do not say their text, so they lead nobody."""
     shown: list[tuple[str, int, object]] = []
 
@@ -126,9 +128,28 @@ def test_all_lines_are_in_the_hand_of_the_longest_so_far(task: Handwriting, monk
 
 def test_a_line_leads_as_it_was_written(task: Handwriting) -> None:
     (line,) = task.lines("ab", seed=1, points=15)
-    lead = task.pen().retraced(line)
-    assert lead.text == "ab" and lead.slant == 0
+    lead = task.pen().retraced(line, 2)
+    assert lead is not None and lead.text == "ab" and lead.slant == 0
     np.testing.assert_allclose(task.reader.normaliser.decode(lead.rows).points, line.strokes.points, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("most", "expected"),
+    [
+        (8, ("ab cd ef", 6)),
+        (7, ("ab cd", 4)),  # the fifth stroke, which is begun for "cd" and ended for "ef", is left out
+        (5, ("ab cd", 4)),
+        (4, ("ab", 2)),
+        (1, None),
+    ],
+)
+def test_the_first_words_of_a_line_lead(most: int, expected: tuple[str, int] | None) -> None:
+    ink = Strokes.of([[[x, 0.0], [x, 1.0]] for x in range(6)], text="ab cd ef")
+    read = [0, 0, 1, 1, 3, 3, 4, 5, 5, 6, 7, 7]  # the characters at two points of each stroke
+    phi = np.zeros((12, 3 + 9), np.float32)  # behind three of a style
+    phi[np.arange(12), np.array(read) + 3] = 1.0
+    found = first_words(Line(ink, phi, True), most)
+    assert (None if found is None else (found.text, len(found.ends))) == expected
 
 
 def test_every_unknown_character_is_named_before_anything_is_written(
@@ -274,13 +295,14 @@ def test_lines_are_as_long_as_page_and_training_allow(task: Handwriting) -> None
         reader = task.reader._replace(normaliser=replace(task.reader.normaliser, mean=(0.1, 0.0)))
 
     pen: Pen = Known()  # type: ignore[assignment]  # a character is 2 sizes wide, 5 mm
-    assert usual_width(pen, 30, Page(size="fit")) == (30, 30)
+    assert usual_width(pen, 30, Page(size="fit")) == (15, 30)  # half is left to what it is led along
     assert usual_width(pen, 60, Page(size="140x100")) == (18, 18)  # 0.9 x 100 mm / 5 mm
-    assert usual_width(pen, 30, Page(size="290x200")) == (22, 30)  # 45 fit, in two parts
-    assert usual_width(pen, 30, Page(size="140x100", letter=1.25)) == (18, 30)  # 36 fit
+    assert usual_width(pen, 30, Page(size="290x200")) == (15, 30)  # 45 fit, in three parts
+    assert usual_width(pen, 30, Page(size="140x100", letter=1.25)) == (12, 30)  # 36 fit
     assert usual_width(pen, 0.1, Page(size="50x50")) == (1, 1)
     wide = Strokes.of([[[4.0 * x, 1.0 - y / 8] for y in range(9)] for x in range(6)], text="abcde")  # 4 sizes each
     assert usual_width(pen, 60, Page(size="140x100"), wide) == (9, 9)  # 0.9 x 100 mm / 10 mm
+    assert usual_width(pen, 30, Page(size="fit"), wide) == (25, 25) and usual_width(pen, 8, Page("fit"), wide) == (4, 4)
     # lines that belong together stand below each other where the page has no width
     found = task.manuscript("ab cd\n\nab", points=5, line_length=2)
     assert [len(row) for row in found.ink(Page(size="fit"))] == [1, 1, 0, 1]

@@ -13,7 +13,7 @@ from unspool.errors import SpecError
 from unspool.ink.options import Page
 from unspool.ink.page import LETTER
 from unspool.tasks.pen.breaking import Width, paragraphs
-from unspool.tasks.pen.writing import Line, Pen
+from unspool.tasks.pen.writing import Lead, Line, Pen
 
 FULL: Final = 0.9  # of the room on a page: lines of one length are not of one width
 GAP: Final = 1.0  # sizes between what are taken for two words of strokes without a text
@@ -40,14 +40,19 @@ class Manuscript(NamedTuple):
 
 
 def usual_width(pen: Pen, learned: float, page: Page, style: Strokes | None = None) -> Width:
-    """Characters of a line that most likely fit on the page; `learned` are those that the network writes in one go."""
-    learned = max(learned, 1.0)
+    """Characters of a line that most likely fit on the page; `learned` are those that the network writes in one go.
+
+    What it is led along before a line counts among them: a style, or up to half of them by itself.
+    """
+    half = max(learned / 2, 1.0)
+    alone = max(learned if style is None else learned - len(style.text or ""), half)
+    line = half if style is None else alone
     advance = _advance(pen, style)
     if page.sides is None or not advance:
-        return Width(round(learned), round(learned))
+        return Width(round(line), round(alone))
     room = FULL * (page.sides[0] - 2 * page.margin) / ((page.letter or LETTER) * advance)
     # where more fits on a row than can be written in one go, rows are written in parts of one length
-    return Width(max(int(room / math.ceil(room / learned)), 1), max(int(min(room, learned)), 1))
+    return Width(max(int(room / math.ceil(room / line)), 1), max(int(min(room, alone)), 1))
 
 
 def drafts(
@@ -63,9 +68,9 @@ def drafts(
 ) -> Iterator[Manuscript]:
     """Write sample `number` of a text in lines of at most so many characters, and yield what is there after each line.
 
-    It is one list of paragraphs that grows. All lines are in one hand: that of the style, or else that of the longest
-    line so far, after which the network goes on as after a style (Graves 2013, section 5.5). A network that has learned
-    single words only writes them one by one.
+    It is one list of paragraphs that grows. All lines are in one hand: that of the style, or else that of the first
+    words of a line so far, as many as `width.line` characters hold, after which the network goes on as after a style
+    (Graves 2013, section 5.5). A network that has learned single words only writes them one by one.
 
     Raises:
         DataError: characters that the network has not seen, all named, before anything is written. As of `Pen.lines`.
@@ -76,7 +81,6 @@ def drafts(
     single = " " not in alphabet.symbols
     alphabet.check("".join(text.split()) if single else text)
     lead = None if style is None else pen.lead(style)
-    longest_own = 0
     found: list[list[Line]] = []
     read: list[str] = []
     planned = paragraphs(text, width, words=single)
@@ -88,9 +92,14 @@ def drafts(
             (line,) = pen.lines(said, points=points, bias=bias, seed=seed, first=address, style=lead)
             found[-1].append(line)
             read.append(pen.read(said, lead))
-            if style is None and line.finished and len(said) > longest_own:
-                lead, longest_own = pen.retraced(line), len(said)
+            if style is None and line.finished:
+                lead = _longer(lead, pen.retraced(line, width.line))
             yield Manuscript(found, tuple(read), total)
+
+
+def _longer(lead: Lead | None, other: Lead | None) -> Lead | None:
+    """The one that says more, of two that say as much the first."""
+    return max((found for found in (lead, other) if found), key=lambda found: len(found.text or ""), default=None)
 
 
 def _advance(pen: Pen, style: Strokes | None) -> float:

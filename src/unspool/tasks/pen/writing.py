@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -109,9 +110,13 @@ class Pen:
         assert self.reader.alphabet is not None
         return self.reader.alphabet.decode(self._asked(text, style, None)[0])
 
-    def retraced(self, line: Line) -> Lead:
-        """Return a line of this network, written without a style, as it read it itself."""
-        return Lead(self.reader.normaliser.encode(line.strokes), line.strokes.text)
+    def retraced(self, line: Line, most: int) -> Lead | None:
+        """Return the first words of a line of this network as it read them itself, None if `most` characters hold none.
+
+        The slant is that of the line already.
+        """
+        strokes = first_words(line, most)
+        return None if strokes is None else Lead(self.reader.normaliser.encode(strokes), strokes.text)
 
     def _asked(self, text: str | None, style: Lead | None, points: int | None) -> tuple[NDArray[np.int64], int]:
         """The ids that the network reads, those of the style's text first, and the most points that it may write."""
@@ -193,3 +198,19 @@ def left_over(rows: NDArray[np.float32], phi: NDArray[np.float32], own: int) -> 
     reads_own = np.flatnonzero(phi.argmax(axis=1) >= phi.shape[1] - 1 - own)
     ends = np.flatnonzero(rows[: reads_own[0], 2] > 0.5) if len(reads_own) else reads_own
     return int(ends[-1]) + 1 if len(ends) else 0
+
+
+def first_words(line: Line, most: int) -> Strokes | None:
+    """The strokes of a line that were begun and ended before the window moved behind its first `most` characters."""
+    text = str(line.strokes.text)
+    if len(text) <= most:
+        return line.strokes
+    blank = text.rfind(" ", 0, most + 1)
+    if blank < 1:
+        return None
+    read = line.phi.argmax(axis=1) - (line.phi.shape[1] - 1 - len(text))  # the place in the line's own text
+    beyond = np.flatnonzero(read > blank)
+    whole = line.strokes.ends[line.strokes.ends <= (beyond[0] if len(beyond) else len(read))]
+    if not len(whole):
+        return None
+    return replace(line.strokes.select(np.arange(len(line.strokes)) < whole[-1]), text=text[:blank])
