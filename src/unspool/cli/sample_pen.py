@@ -38,7 +38,7 @@ def sample_pen(model: Handwriting, run: str, text: str | None, shared: Shared, r
     style = _style(request)
     _tell_doubt(model, style)
     asked: dict[str, Any] = {
-        "bias": model.usual_bias if request.bias is None else request.bias,
+        "bias": model.bias(request.bias),
         "seed": shared.seed,
         "points": request.points,
         "style": style,

@@ -46,10 +46,9 @@ class PenModel:
         """V, 0 for a network that reads no text."""
         return 0 if self.reader.alphabet is None else len(self.reader.alphabet)
 
-    @property
-    def usual_bias(self) -> float:
-        """How neatly it writes where nobody says: a text is to be read, strokes alone are as people make them."""
-        return NEAT if self.symbols else 0.0
+    def bias(self, asked: float | None) -> float:
+        """How neatly it writes: where nobody says, a text is to be read, and strokes alone are as people make them."""
+        return asked if asked is not None else NEAT if self.symbols else 0.0
 
     @property
     def device(self) -> torch.device:
@@ -72,7 +71,7 @@ class PenModel:
 
         Args:
             text: of any length; None for a network that learned none.
-            bias: 0 writes as people do, 1 neatly, more as if printed; None = `usual_bias`.
+            bias: 0 writes as people do, 1 neatly, more as if printed; None = 1 for a text, 0 for strokes alone.
             seed: of the random numbers; a sample depends on seed, number and the other arguments alone.
             style: whose hand: strokes, with their text, a file of them, or the name of a style.
             points: of a network without texts; with one the most of a line.
@@ -109,7 +108,7 @@ class PenModel:
         Lines fit on a page if one is given. With `echo` the strokes that a network without texts goes on after are part
         of what is yielded.
         """
-        asked["bias"] = self.usual_bias if bias is None else bias
+        asked["bias"] = self.bias(bias)
         check_asked(text, line_length=line_length, **asked)
         if line_length is not None and not self.symbols:
             raise SpecError(f"a model that reads no text writes no lines, got line_length={line_length}; leave it out")
@@ -160,5 +159,5 @@ class PenModel:
         **asked: Any,
     ) -> Iterator[Line]:
         """Yield samples of a single line, with the path of the window. See `Pen`."""
-        asked["bias"] = self.usual_bias if bias is None else bias
+        asked["bias"] = self.bias(bias)
         return self.pen(weights).lines(text, style=None if style is None else hand(style), **asked)

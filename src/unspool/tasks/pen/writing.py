@@ -190,12 +190,18 @@ class Pen:
         return own.transformed([[1.0, slant, -slanted[0]], [0.0, 1.0, 0.0]])
 
 
+def places_of(phi: NDArray[np.float32], own: int) -> NDArray[np.int64]:
+    """Which of the `own` last characters is read most at each point, by phi [T, U + 1]; below 0 it is a style's."""
+    places: NDArray[np.int64] = phi.argmax(axis=1) - (phi.shape[1] - 1 - own)
+    return places
+
+
 def left_over(rows: NDArray[np.float32], phi: NDArray[np.float32], own: int) -> int:
     """How many of the points [T, 3] end a style: whole strokes, before phi [T, U + 1] is largest on `own` characters.
 
     Bars and dots come after the letters that they belong to: those of a style's last word would begin the new text.
     """
-    reads_own = np.flatnonzero(phi.argmax(axis=1) >= phi.shape[1] - 1 - own)
+    reads_own = np.flatnonzero(places_of(phi, own) >= 0)
     ends = np.flatnonzero(rows[: reads_own[0], 2] > 0.5) if len(reads_own) else reads_own
     return int(ends[-1]) + 1 if len(ends) else 0
 
@@ -208,9 +214,8 @@ def first_words(line: Line, most: int) -> Strokes | None:
     blank = text.rfind(" ", 0, most + 1)
     if blank < 1:
         return None
-    read = line.phi.argmax(axis=1) - (line.phi.shape[1] - 1 - len(text))  # the place in the line's own text
-    beyond = np.flatnonzero(read > blank)
-    whole = line.strokes.ends[line.strokes.ends <= (beyond[0] if len(beyond) else len(read))]
+    beyond = np.flatnonzero(places_of(line.phi, len(text)) > blank)
+    whole = line.strokes.ends[line.strokes.ends <= (beyond[0] if len(beyond) else len(line.strokes))]
     if not len(whole):
         return None
     return replace(line.strokes.select(np.arange(len(line.strokes)) < whole[-1]), text=text[:blank])
