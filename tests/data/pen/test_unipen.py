@@ -63,8 +63,8 @@ def test_writers_may_be_numbered():
         ({"offsets": np.array([], int)}, ("from 0 to the 3 points",)),
         ({"offsets": np.array(["0", "3"])}, ("offsets must be whole numbers", "<U1")),
         ({"text": np.array(["a", "b"])}, ("text must hold one value for each of 1", "[2]")),
-        ({"text": np.array([7])}, ("text must be texts", "int64")),
-        ({"writer": np.array([0.5])}, ("writer must be texts or whole numbers", "float64")),
+        ({"text": np.array([7])}, ("text must be strings", "int64")),
+        ({"writer": np.array([0.5])}, ("writer must be strings or whole numbers", "float64")),
         ({"points_per_second": np.array(["4"])}, ("points_per_second must be numbers", "<U1")),
     ],
 )

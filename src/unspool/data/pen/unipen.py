@@ -16,8 +16,8 @@ from unspool.errors import DataError
 
 NEEDED: Final = ("points", "offsets")
 COLUMNS: Final = {  # kinds of numpy's types, and what they are
-    "text": ("U", "texts"),
-    "writer": ("Uiu", "texts or whole numbers"),
+    "text": ("U", "strings"),
+    "writer": ("Uiu", "strings or whole numbers"),
     "points_per_second": ("iuf", "numbers"),
 }
 
