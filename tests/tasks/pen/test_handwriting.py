@@ -183,6 +183,8 @@ def test_a_training_goes_on_from_another_run(tmp_path: Path) -> None:
     assert task.reader.normaliser == base.reader.normaliser and task.reader.alphabet == base.reader.alphabet
     assert "new to the network only if it was not among the data that" in session.remark
     assert task.training is not None and task.describe()["left_out"] == {"rare character": 4}
+    alone = handwriting(new).options.learning_rate
+    assert alone is not None and task.options.learning_rate == pytest.approx(0.1 * alone)  # it can write already
     assert task.pace.points == task.training.lengths.mean() != base.pace.points  # of what it learns now
     assert task.pace.long == max(base.pace.long, np.quantile(task.training.lengths, 0.99))
     for name, weight in task.model.state_dict().items():

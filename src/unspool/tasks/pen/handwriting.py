@@ -39,6 +39,7 @@ from unspool.training.protocol import Loss, Specimen, Task
 
 MOST = 1e6  # points of a sample, on average
 LONG = 0.99  # of the samples are not longer than what counts as long
+GENTLE = 10  # times less than the usual learning rate, which undoes what a network knows and few lines do not teach
 UNCLIPPED = 1e9  # Graves bounds derivatives on their way, and no norm; his steps do not grow with it
 
 
@@ -91,10 +92,11 @@ class Handwriting(PenModel, Task):
         task = cls(options, reader, pace)
         task.training, task.held, task.fingerprint = training, held, division.fingerprint
         task.split = _told(options, division.writers)
-        task._resolve(budget)
+        task._resolve(budget, goes_on=isinstance(base, Handwriting))
         return task
 
-    def _resolve(self, budget: Budget | None) -> None:
+    def _resolve(self, budget: Budget | None, *, goes_on: bool) -> None:
+        """Choose what is left open, gently where a network goes on."""
         assert self.training is not None
         o = self.options
         proposal = handwriting_sizing(len(self.training), len(self.training.rows), o.batch_size, budget)
@@ -105,7 +107,7 @@ class Handwriting(PenModel, Task):
             hidden_size=o.hidden_size or proposal.hidden_size,
             layers=o.layers or proposal.layers,
             dropout=0.0,
-            learning_rate=o.learning_rate or (1e-4 if graves else proposal.learning_rate),
+            learning_rate=o.learning_rate or (1e-4 if graves else proposal.learning_rate / (GENTLE if goes_on else 1)),
             clip=UNCLIPPED if graves and o.clip == HandwritingOptions.clip else o.clip,
             weight_decay=0.0 if graves and o.weight_decay == HandwritingOptions.weight_decay else o.weight_decay,
             batch_size=proposal.batch_size,
