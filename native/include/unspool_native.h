@@ -195,7 +195,7 @@ UNSPOOL_API int unspool_pen_write(const unspool_generator *generator, const unsp
 UNSPOOL_API double unspool_peak_operations(int threads);
 UNSPOOL_API double unspool_peak_bandwidth(int threads, int64_t bytes);
 
-/* "avx512", "avx2" or "base": what is used, and what this processor could use. */
+/* "amx", "avx512", "avx2" or "base": what is used, and what this processor could use. */
 UNSPOOL_API const char *unspool_isa(void);
 UNSPOOL_API const char *unspool_best_isa(void);
 UNSPOOL_API int unspool_has_bfloat16(void); /* with the instructions in use */

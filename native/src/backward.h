@@ -89,6 +89,7 @@ struct Backward : Job {
   // `complete(block, step, part)` completes dh but for what flows directly to h: carry(), and what someone adds to it.
   template <class Complete>
   void work(const Team& team, Complete complete) {
+    const Tiles<Number> tiles;
     pack(team);
     team.wait();
     bool first = true;
@@ -160,12 +161,12 @@ struct Backward : Job {
   // The same for weights of `width` columns, a multiple of a panel's.
   void flow(int block, long step, int part, const Deltas<Number>& d, const float* weight, float* out, Start start,
             long width) {
-    constexpr int most = tile_rows<4>;
+    constexpr int most = tile_rows<4, Number>;
     const Range mine = share(width / wide, part, split.units);
     const long begin = order.start[block], end = begin + order.alive(block, step);
     for (long panel = mine.begin; panel < mine.end; ++panel)
       for (long first = begin; first < end;) {
-        const int rows = next_rows<4>(end - first);
+        const int rows = next_rows<4, Number>(end - first);
         const float* left[most];
         for (int i = 0; i < rows; ++i) left[i] = d.flowing + slot(first + i, step) * d.depth;
         product<Number, 4>(rows, Pointers{left}, d.depth, weight + panel * d.depth * wide,
@@ -272,12 +273,12 @@ struct Backward : Job {
   }
 
   void input_gradient(Range mine) {
-    constexpr int most = tile_rows<4>;
+    constexpr int most = tile_rows<4, Number>;
     const Deltas<Number>& d = deltas[0];
     float sums[most * wide];
     for (long panel = 0; panel < up(layer.input, wide); ++panel)
       for (long e = mine.begin; e < mine.end;) {
-        const int rows = next_rows<4>(mine.end - e);
+        const int rows = next_rows<4, Number>(mine.end - e);
         const float* left[most];
         for (int i = 0; i < rows; ++i) left[i] = d.flowing + index[e + i] * d.depth;
         product<Number, 4>(rows, Pointers{left}, d.depth, weight_x + panel * d.depth * wide, sums, wide, Start::zero);

@@ -1,6 +1,14 @@
 // The plain C interface: chooses the instruction set, gives memory, and starts the threads.
 #include <cstring>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include "kernels.h"
 #include "memory.h"
 #include "threads.h"
@@ -8,15 +16,43 @@
 namespace unspool {
 namespace {
 
+#if defined(__x86_64__)
+// float32 as with AVX-512, bfloat16 in tiles.
+const Kernels* tiled() {
+  static const Kernels found = [] {
+    Kernels kernels = *avx512::kernels();
+    kernels.name = "amx";
+    return kernels;
+  }();
+  return &found;
+}
+
+// Whether there are tiles for bfloat16, and the system lets this process have them.
+bool has_tiles() {
+#if defined(__linux__)
+  static const bool found = [] {
+    constexpr int request_permission = 0x1023, tile_data = 18;  // ARCH_REQ_XCOMP_PERM
+    unsigned a, b, c, d = 0;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (d >> 22 & 1) && (d >> 24 & 1) &&
+           syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+  }();
+  return found;
+#else
+  return false;
+#endif
+}
+#endif
+
 const Kernels* const known[] = {
 #if defined(__x86_64__)
-    avx512::kernels(), avx2::kernels(),
+    tiled(), avx512::kernels(), avx2::kernels(),
 #endif
     base::kernels()};
 
 bool supported(const char* name) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
+  if (!strcmp(name, "amx")) return supported("avx512") && __builtin_cpu_supports("avx512bf16") && has_tiles();
   if (!strcmp(name, "avx512"))
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
@@ -37,6 +73,7 @@ const Kernels* chosen = best();
 const BrainKernels* brain() {
 #if defined(__x86_64__)
   static const bool there = __builtin_cpu_supports("avx512bf16");
+  if (!strcmp(chosen->name, "amx")) return amx::brain_kernels();
   if (there && !strcmp(chosen->name, "avx512")) return avx512_bf16::brain_kernels();
 #endif
   return nullptr;
@@ -81,22 +118,26 @@ int unspool_backward(const unspool_layer* layer, const unspool_gradients* gradie
 int unspool_windowed_forward(const unspool_windowed* windowed, const unspool_windowed_results* results) {
   unspool_windowed w = *windowed;
   if (w.layer.cell != UNSPOOL_LSTM && w.layer.cell != UNSPOOL_LSTM_PEEPHOLE) return UNSPOOL_UNKNOWN;
+  if (w.layer.bfloat16 && !brain()) return UNSPOOL_UNKNOWN;
   return call(w.layer.threads, [&](int team) {
     Arena& arena = Arena::of_this_thread();
     arena.rewind();
     w.layer.threads = team;
-    return chosen->prepare_windowed_forward(w, *results, arena.memory());
+    const auto prepare = w.layer.bfloat16 ? brain()->prepare_windowed_forward : chosen->prepare_windowed_forward;
+    return prepare(w, *results, arena.memory());
   });
 }
 
 int unspool_windowed_backward(const unspool_windowed* windowed, const unspool_windowed_gradients* gradients) {
   unspool_windowed w = *windowed;
   if (w.layer.cell != UNSPOOL_LSTM && w.layer.cell != UNSPOOL_LSTM_PEEPHOLE) return UNSPOOL_UNKNOWN;
+  if (w.layer.bfloat16 && !brain()) return UNSPOOL_UNKNOWN;
   return call(w.layer.threads, [&](int team) {
     Arena& arena = Arena::of_this_thread();
     arena.rewind();
     w.layer.threads = team;
-    return chosen->prepare_windowed_backward(w, *gradients, arena.memory());
+    const auto prepare = w.layer.bfloat16 ? brain()->prepare_windowed_backward : chosen->prepare_windowed_backward;
+    return prepare(w, *gradients, arena.memory());
   });
 }
 

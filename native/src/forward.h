@@ -87,6 +87,7 @@ struct Forward : Job {
   // After each step, `after(block, alive, step, part)`.
   template <class After>
   void work(const Team& team, After after) {
+    const Tiles<Number> tiles;
     if constexpr (Number::per_word > 1) {
       convert(team);
       team.wait();
@@ -125,13 +126,15 @@ struct Forward : Job {
 
   static void rows_to_words(const float* out, const float* rows, long count, long size, long depth, const Team& team) {
     const Range mine = share(count, team.index, team.size);
-    for (long i = mine.begin; i < mine.end; ++i) {
-      float row[2 * lanes];
-      for (long k = 0; k < size; k += lanes) {
-        const int n = static_cast<int>(least(lanes, size - k));
-        keep_words(row, load_part(rows + i * size + k, n));
-        memcpy(const_cast<float*>(out) + i * depth + k / Number::per_word, row, sizeof(float) * words<Number>(n));
-      }
+    for (long i = mine.begin; i < mine.end; ++i) row_to_words(const_cast<float*>(out) + i * depth, rows + i * size, size);
+  }
+
+  static void row_to_words(float* out, const float* row, long size) {
+    float some[2 * lanes];
+    for (long k = 0; k < size; k += lanes) {
+      const int n = static_cast<int>(least(lanes, size - k));
+      keep_words(some, load_part(row + k, n));
+      memcpy(out + k / Number::per_word, some, sizeof(float) * words<Number>(n));
     }
   }
 
@@ -181,7 +184,7 @@ struct Forward : Job {
 
   template <int P>
   void advance(int block, long alive, long step, int part) {
-    constexpr int vectors = Cell::count[P] * panel_groups(P), most = tile_rows<vectors>;
+    constexpr int vectors = Cell::count[P] * panel_groups(P), most = tile_rows<vectors, Number>;
     const Pass& s = pass[P];
     const Range mine = share(s.panels, part, split.units);
     const long begin = order.start[block], end = begin + alive;
@@ -190,7 +193,7 @@ struct Forward : Job {
       const float* wx = s.x + panel * depth_x * columns(P);
       const float* wh = s.h + panel * depth_h * columns(P);
       for (long first = begin; first < end;) {
-        const int rows = next_rows<vectors>(end - first);
+        const int rows = next_rows<vectors, Number>(end - first);
         const float *x[most], *h[most];
         for (int i = 0; i < rows; ++i) {
           x[i] = inputs + order.place(first + i, step) * depth_x;

@@ -58,6 +58,8 @@ struct Kernels {
 struct BrainKernels {
   Job* (*prepare_forward)(const unspool_layer&, float* y, float* hn, float* cn, float* saved, Memory);
   Job* (*prepare_backward)(const unspool_layer&, const unspool_gradients&, Memory);
+  Job* (*prepare_windowed_forward)(const unspool_windowed&, const unspool_windowed_results&, Memory);
+  Job* (*prepare_windowed_backward)(const unspool_windowed&, const unspool_windowed_gradients&, Memory);
 };
 
 // The one that is used.
@@ -67,6 +69,9 @@ namespace avx512 {
 const Kernels* kernels();
 }
 namespace avx512_bf16 {
+const BrainKernels* brain_kernels();
+}
+namespace amx {
 const BrainKernels* brain_kernels();
 }
 namespace avx2 {

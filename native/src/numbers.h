@@ -1,4 +1,5 @@
-// What products multiply: float32, or pairs of bfloat16 summed in float32, a pair to a 32-bit word.
+// What products multiply: float32, or pairs of bfloat16 summed in float32, a pair to a 32-bit word. The latter also in
+// the processor's tiles, where it has them (AMX).
 #pragma once
 
 #include "vector.h"
@@ -10,6 +11,7 @@ namespace unspool::UNSPOOL_ISA {
 
 struct Single {
   static constexpr int per_word = 1;
+  static constexpr bool tiled = false;
   static UNSPOOL_INLINE vec multiply_add(vec sum, vec a, vec b) { return sum + a * b; }
 };
 
@@ -18,6 +20,7 @@ struct Single {
 // The words travel as floats that nobody looks at.
 struct Brain {
   static constexpr int per_word = 2;
+  static constexpr bool tiled = false;
 
   static UNSPOOL_INLINE vec multiply_add(vec sum, vec a, vec b) {
     return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)(__m512)a, (__m512bh)(__m512)b);
@@ -37,6 +40,12 @@ struct Brain {
   }
 };
 
+#endif
+
+#if defined(__AMX_BF16__)
+struct Tiled : Brain {
+  static constexpr bool tiled = true;
+};
 #endif
 
 // Words that hold so many numbers.

@@ -1,21 +1,16 @@
 // The one inner loop: a few rows times a panel of a packed matrix, all sums in registers.
 #pragma once
 
+#include "amx.h"
 #include "numbers.h"
 
 namespace unspool::UNSPOOL_ISA {
 
 // Rows of a tile whose sums fit into the registers beside the panel's vectors and one broadcast: 32 registers with
-// AVX-512, 16 otherwise.
-template <int Vectors>
-constexpr int tile_rows = (lanes == 16 ? 24 : 12) / Vectors;
+// AVX-512, 16 otherwise. Those that are tiles have 16 rows.
+template <int Vectors, class Number = Single>
+constexpr int tile_rows = Number::tiled ? 16 : (lanes == 16 ? 24 : 12) / Vectors;
 
-// Left operands: rows wherever they are in memory, or a packed block [depth][Rows].
-struct Pointers {
-  const float* const* row;
-  long begin = 0;
-  Pointers from(long k, int) const { return {row, begin + k}; }
-};
 struct Packed {
   const float* block;
   Packed from(long k, int rows) const { return {block + k * rows}; }
@@ -37,9 +32,6 @@ struct Reader<Rows, Packed> {
   UNSPOOL_INLINE explicit Reader(Packed left) : block(left.block) {}
   UNSPOOL_INLINE vec at(int i, long k) const { return all(block[k * Rows + i]); }
 };
-
-// What is added to the sums: nothing, a row that is the same for all (a bias), or what `out` holds.
-enum class Start { zero, row, out };
 
 // out[i][v] = start + sum_k left[i][k] panel[k][v], panel [depth][Vectors * lanes], rows of out `stride` apart. With pairs
 // for numbers, depth counts the words.
@@ -86,8 +78,8 @@ UNSPOOL_INLINE void tile(Left left, long depth, const float* panel, float* out, 
     }
 }
 
-// The same for a number of rows that is known at run time only, at most tile_rows<Vectors>.
-template <class Number, int Vectors, int Rows = tile_rows<Vectors>, class Left>
+// The same for a number of rows that is known at run time only, at most tile_rows<Vectors, Number>.
+template <class Number, int Vectors, int Rows = tile_rows<Vectors, Number>, class Left>
 inline void some_product(int rows, Left left, long depth, const float* panel, float* out, long stride, Start start,
                          const float* first) {
   if constexpr (Rows > 1)
@@ -101,18 +93,22 @@ template <class Number, int Vectors, class Left>
 inline void product(int rows, Left left, long depth, const float* panel, float* out, long stride, Start start,
                     const float* first = nullptr) {
   constexpr long piece = 192;
-  if (!first) first = out;
-  for (long k = 0; k < depth || k == 0; k += piece) {
-    const long some = depth - k < piece ? depth - k : piece;
-    some_product<Number, Vectors>(rows, left.from(k, rows), some, panel + k * Vectors * lanes, out, stride,
-                                  k == 0 ? start : Start::out, first);
+  if constexpr (Number::tiled) {
+    tiled_product<Vectors>(rows, left, depth, panel, out, stride, start, first);
+  } else {
+    if (!first) first = out;
+    for (long k = 0; k < depth || k == 0; k += piece) {
+      const long some = depth - k < piece ? depth - k : piece;
+      some_product<Number, Vectors>(rows, left.from(k, rows), some, panel + k * Vectors * lanes, out, stride,
+                                    k == 0 ? start : Start::out, first);
+    }
   }
 }
 
 // How many rows the next tile takes of those that are left: as equal as can be, never 6, 6, 6 and then 1.
-template <int Vectors>
+template <int Vectors, class Number = Single>
 inline int next_rows(int left) {
-  constexpr int most = tile_rows<Vectors>;
+  constexpr int most = tile_rows<Vectors, Number>;
   const int tiles = (left + most - 1) / most;
   return (left + tiles - 1) / tiles;
 }

@@ -8,8 +8,6 @@
 
 namespace unspool::UNSPOOL_ISA {
 
-constexpr int tall = tile_rows<4>;  // columns of a block of deltas
-
 // The right operand: rows of `size` floats each.
 template <class Number>
 struct Factors {
@@ -41,6 +39,7 @@ struct Factors {
 // One sum of outer products, sum_e delta[e] factor[e]^T, kept in tiles [blocks][panels][tall][wide].
 template <class Number>
 struct Outer {
+  static constexpr int tall = tile_rows<4, Number>;  // columns of a block of deltas
   const Factors<Number>* factors;
   float* sums;
   float* gradient;  // the weight's gradient, [G*H][factors->size]
@@ -55,11 +54,12 @@ struct Outer {
 // The deltas of some gates over a chunk, and the sums that they enter: with the inputs, with the states, or both.
 template <class Number>
 struct Deltas {
+  static constexpr int tall = Outer<Number>::tall;
   Gates gates;
   long width, depth;  // numbers of a row, and the words that hold them
   float* values;      // [slots][B][width], by slot and position
   float* flowing;     // [slots][B][depth], the same as words, for products with the weights
-  float* blocks;      // [up(width, tall)][words of entries][tall], packed for the product
+  float* blocks;      // [up(width, tall)][words of entries][tall], packed for the product; tiles: [tall][words]
   float* bias;        // [threads][width], each thread's own sum over a step
   double* bias_sum;   // [threads][width], over all steps: long sums in float32 would lose digits
   Outer<Number> outer[2];
@@ -89,30 +89,57 @@ struct Deltas {
   void add(const long* index, long entries, bool first, const Team& team) {
     const Range mine = share(count(), team.index, team.size);
     const long steps = words<Number>(entries);
+    const float* columns[tall];
     for (long b = mine.begin; b < mine.end; ++b) pack_block(b, index, entries);
     for (int o = 0; o < outers; ++o)
       for (long p = 0; p < outer[o].factors->panels; ++p)  // a panel stays in the second cache for all blocks
         for (long b = mine.begin; b < mine.end; ++b)
-          product<Number, 4>(static_cast<int>(least(tall, width - b * tall)), Packed{blocks + b * steps * tall}, steps,
+          product<Number, 4>(static_cast<int>(least(tall, width - b * tall)), block(b, steps, columns), steps,
                              outer[o].factors->packed + p * steps * wide,
                              outer[o].sums + (b * outer[o].factors->panels + p) * tall * wide, wide,
                              first ? Start::zero : Start::out);
   }
 
+  // A packed block as a left operand; tiles read it column by column.
+  UNSPOOL_INLINE auto block(long b, long steps, const float** columns) const {
+    const float* packed = blocks + b * steps * tall;
+    if constexpr (Number::tiled) {
+      for (int i = 0; i < tall; ++i) columns[i] = packed + i * steps;
+      return Pointers{columns};
+    } else {
+      (void)columns;
+      return Packed{packed};
+    }
+  }
+
   void pack_block(long b, const long* index, long entries) {
     const long rows = least(tall, width - b * tall);
     float* out = blocks + b * words<Number>(entries) * tall;
-    if constexpr (Number::per_word == 1) {
+    if constexpr (Number::tiled) {
+      const long steps = words<Number>(entries);
+      for (long k = 0; k < steps; k += lanes) {
+        vec square[lanes];
+        for (long j = 0; j < lanes; ++j) square[j] = coupled(b, index, 2 * (k + j), entries);
+        transpose(square);
+        for (long i = 0; i < rows; ++i) store_part(out + i * steps + k, square[i], static_cast<int>(least(lanes, steps - k)));
+      }
+    } else if constexpr (Number::per_word == 1) {
       for (long e = 0; e < entries; ++e)
         memcpy(out + e * rows, values + index[e] * width + b * tall, sizeof(float) * rows);
     } else {
-      for (long e = 0; e < entries; e += 2, out += rows) {
-        const float* one = values + index[e] * width + b * tall;
-        const float* two = values + index[e + 1 < entries ? e + 1 : e] * width + b * tall;
-        const vec second = e + 1 < entries ? load_part(two, static_cast<int>(rows)) : vec{};
-        store_part(out, Number::couple(load_part(one, static_cast<int>(rows)), second), static_cast<int>(rows));
-      }
+      for (long e = 0; e < entries; e += 2, out += rows)
+        store_part(out, coupled(b, index, e, entries), static_cast<int>(rows));
     }
+  }
+
+  // A block's columns of two entries as words, 0 behind the last.
+  UNSPOOL_INLINE vec coupled(long b, const long* index, long e, long entries) const {
+    vec pair[2];
+    for (int j = 0; j < 2; ++j)
+      pair[j] = e + j < entries ? load_part(values + index[e + j] * width + b * tall,
+                                            static_cast<int>(least(tall, width - b * tall)))
+                                : vec{};
+    return Number::couple(pair[0], pair[1]);
   }
 
   // Writes the finished sums of this thread's blocks, zeros where there was no chunk at all.

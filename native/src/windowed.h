@@ -37,9 +37,8 @@ struct Reading {
   }
 };
 
-template <class Cell>
-struct WindowedForward : Forward<Cell> {
-  using Base = Forward<Cell>;
+template <class Cell, class Number = Single>
+struct WindowedForward : Forward<Cell, Number> {
   Reading reading;
   unspool_windowed_results out;
   long depth, panels;     // H; panels of the window's weights
@@ -63,6 +62,7 @@ struct WindowedForward : Forward<Cell> {
 
   void read(const Team& team) {
     enter(team);
+    if (Number::per_word > 1) team.wait();  // what it wrote becomes words
     this->work(team, [&](int block, long alive, long step, int part) {
       move(block, alive, step, part, team.index);
       if (this->split.units > 1) team.wait();
@@ -123,13 +123,23 @@ struct WindowedForward : Forward<Cell> {
         slide(shape, place, K, text.length + 1, phi);
         float* window = out.y + this->order.place(position, step) * this->across;
         text.show(phi, window);
-        if (step + 1 < this->order.length[position]) memcpy(shown(position, step + 1), window, sizeof(float) * w.symbols);
+        if (step + 1 < this->order.length[position]) show(position, step + 1, window);
         if (!out.trail) continue;
         float* trail = out.trail + this->order.place(position, step) * 4 * K;
         memcpy(trail, shape, sizeof(float) * 3 * K);
         memcpy(trail + 3 * K, place, sizeof(float) * K);
       }
       first += rows;
+    }
+  }
+
+  // Writes a window into the input of a step.
+  void show(long position, long step, const float* window) const {
+    const unspool_windowed& w = reading.call;
+    memcpy(shown(position, step), window, sizeof(float) * w.symbols);
+    if constexpr (Number::per_word > 1) {
+      const long place = this->order.place(position, step), size = w.layer.input;
+      this->row_to_words(const_cast<float*>(this->inputs) + place * this->depth_x, out.x + place * size, size);
     }
   }
 
@@ -147,9 +157,8 @@ struct WindowedForward : Forward<Cell> {
   }
 };
 
-template <class Cell>
-struct WindowedBackward : Backward<Cell> {
-  using Base = Backward<Cell>;
+template <class Cell, class Number = Single>
+struct WindowedBackward : Backward<Cell, Number> {
   Reading reading;
   unspool_windowed_gradients out;
   long width;             // room for the V derivatives of a window
@@ -174,6 +183,7 @@ struct WindowedBackward : Backward<Cell> {
   }
 
   void read(const Team& team) {
+    const Tiles<Number> tiles;
     enter(team);
     this->work(team, [&](int block, long step, int part) {
       const bool together = this->split.units > 1;
@@ -192,7 +202,7 @@ struct WindowedBackward : Backward<Cell> {
     const unspool_windowed& w = reading.call;
     const long K = w.components, V = w.symbols, H = w.layer.hidden;
     reading.find_ids(team);
-    pack_transposed<Single>(weight_w, w.layer.weight_ih + w.layer.input - V, w.layer.input, V, this->deltas[0].gates,
+    pack_transposed<Number>(weight_w, w.layer.weight_ih + w.layer.input - V, w.layer.input, V, this->deltas[0].gates,
                             share(width / wide, team.index, team.size));
     const Range panels = share(this->padded / wide, team.index, team.size);
     for (long p = panels.begin; p < panels.end; ++p)

@@ -12,7 +12,7 @@ namespace {
 
 using namespace unspool::tests;
 
-const char* const isas[] = {"base", "avx2", "avx512"};
+const char* const isas[] = {"base", "avx2", "avx512", "amx"};
 int wrong = 0;
 
 void compare(const char* what, const char* isa, const Floats& found, const Floats& first, float bound) {

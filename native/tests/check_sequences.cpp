@@ -82,10 +82,16 @@ int main(int count, char** arguments) {
   int wrong = 0;
   for (int round = 0; round < rounds; ++round)
     for (int cell = UNSPOOL_RNN_TANH; cell <= UNSPOOL_GRU_BEFORE; ++cell) {
-      const Case c = make(cell);
+      Case c = make(cell);
       Floats first;
-      for (const char* isa : {"base", "avx2", "avx512"}) {
-        if (unspool_use_isa(isa)) continue;
+      struct Way {
+        const char* isa;
+        int bfloat16;
+      };
+      for (const Way way : {Way{"base", 0}, {"avx2", 0}, {"avx512", 0}, {"avx512", 1}, {"amx", 1}}) {
+        const char* isa = way.isa;
+        if (unspool_use_isa(isa) || (way.bfloat16 && !unspool_has_bfloat16())) continue;
+        c.layer.bfloat16 = way.bfloat16;
         const Floats results = run(c);
         if (first.empty()) first = results;
         float largest = 0, error = 0;
@@ -94,7 +100,7 @@ int main(int count, char** arguments) {
           const float off = std::fabs(results[i] - first[i]);
           error = std::isnan(off) ? INFINITY : std::fmax(error, off);
         }
-        if (error <= 1e-4f * largest) continue;
+        if (error <= (way.bfloat16 ? 5e-2f : 1e-4f) * largest) continue;
         std::printf("cell %d, %s: error %g of %g (T %ld B %ld I %ld H %ld, %d threads)\n", cell, isa, error, largest,
                     c.layer.steps, c.layer.batch, c.layer.input, c.layer.hidden, c.layer.threads);
         ++wrong;

@@ -167,7 +167,8 @@ def test_the_environment_switches_too(monkeypatch: pytest.MonkeyPatch) -> None:
         assert choose(LSTM(3, 4), X).kernel == "native"
     monkeypatch.setenv("UNSPOOL_KERNELS", "maybe")
     with pytest.raises(
-        SpecError, match=r"^UNSPOOL_KERNELS must be on, off, avx512, avx2, base, got 'maybe'; set it to one of them"
+        SpecError,
+        match=r"^UNSPOOL_KERNELS must be on, off, amx, avx512, avx2, base, got 'maybe'; set it to one of them",
     ):
         choose(LSTM(3, 4), X)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from unspool.cells import GRU, LSTM
 from unspool.cells.state import leaves
 from unspool.engine import explain, kernels, native, unroll, windowed
-from unspool.engine.library import ISAS, isa
+from unspool.engine.library import ISAS, has_bfloat16, isa
 from unspool.errors import ShapeError, SpecError
 from unspool.nets.clipping import ClippedLSTM, Clipping
 from unspool.nets.reading import ReadingStack
@@ -99,6 +99,37 @@ def test_outputs_states_and_gradients_are_the_loops(
             for ours, theirs in zip(fast, exact, strict=True):
                 size = float(theirs.abs().max()) if theirs.numel() else 0.0
                 torch.testing.assert_close(ours.double(), theirs, rtol=0, atol=2e-5 * max(size, 1.0))
+    finally:
+        torch.set_num_threads(before)
+
+
+@needs_library
+@pytest.mark.parametrize("name", ISAS[:2])
+@pytest.mark.parametrize("threads", [1, 2])
+@each
+def test_bfloat16_factors_lose_two_hundredths_at_most(
+    case: Any, threads: int, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNSPOOL_KERNELS", name)
+    try:
+        found = has_bfloat16()
+    except SpecError:
+        pytest.skip(f"this processor has no {name}")
+    if not found:
+        pytest.skip("this processor has no bfloat16 products")
+    torch.manual_seed(len(name))
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for reverse in (False, True):
+            module, given = made(case), text(case, dense=False)
+            exact = results(windowed.run, module, case, given, torch.float32, reverse)
+            module.cell.precision = "bf16"
+            rounded = results(windowed.run, module, case, given, torch.float32, reverse)
+            for ours, theirs in zip(rounded, exact, strict=True):
+                size = float(theirs.abs().max()) if theirs.numel() else 0.0
+                torch.testing.assert_close(ours, theirs, rtol=0, atol=0.02 * max(size, 1.0))
+            assert not torch.equal(rounded[0], exact[0]) or not exact[0].any()
     finally:
         torch.set_num_threads(before)
 

@@ -15,7 +15,7 @@ import torch
 from unspool.errors import SpecError
 
 NAMES: Final = ("libunspool_native.so", "libunspool_native.dylib", "unspool_native.dll")
-ISAS: Final = ("avx512", "avx2", "base")
+ISAS: Final = ("amx", "avx512", "avx2", "base")
 NO_MEMORY: Final = 1
 
 
@@ -84,7 +84,7 @@ _isa = "the instructions in use"
 
 
 def isa() -> str:
-    """The instruction set that runs: avx512, avx2 or base.
+    """The instruction set that runs: amx, avx512, avx2 or base.
 
     Raises:
         SpecError: UNSPOOL_KERNELS asks for one that this processor or this build does not have.

@@ -65,6 +65,7 @@ class Reading:
     ends: Tensor  # [B], their lengths
     lengths: Tensor | None  # [B], of x
     reverse: bool
+    bfloat16: bool  # the factors of the products rounded to it
     loop: Callable[..., tuple[Tensor, ...]]  # the same by the loop, for derivatives of derivatives
 
     def __call__(self, *tensors: Tensor | None) -> tuple[Tensor, ...]:
@@ -121,7 +122,7 @@ class Reading:
         _, h, c, kappa, window, weight_ih, weight_hh, bias_ih, bias_hh, peephole, weight, bias = tensors
         sizes = (*joined.shape, h.shape[1])
         cell = map(_pointer, (self.lengths, joined, h, c, weight_ih, weight_hh, bias_ih, bias_hh, peephole))
-        layer = Layer(CELLS.index(self.name), self.reverse, *sizes, *cell, torch.get_num_threads(), False)
+        layer = Layer(CELLS.index(self.name), self.reverse, *sizes, *cell, torch.get_num_threads(), self.bfloat16)
         parts = (self.values, self.ends, kappa, window, weight, bias)
         return Windowed(layer, window.shape[1], kappa.shape[1], self.values.shape[1], *map(_pointer, parts))
 

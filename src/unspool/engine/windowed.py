@@ -12,7 +12,7 @@ from unspool.cells.base import State, Steppable
 from unspool.cells.lstm import LSTM, LSTMState
 from unspool.engine import native
 from unspool.engine.checks import Lengths, check_input, check_lengths, check_state
-from unspool.engine.library import isa
+from unspool.engine.library import has_bfloat16, isa
 from unspool.engine.reading import Reading, reading_library
 from unspool.engine.substitute import substituted
 from unspool.engine.unroll import Unrolled, unroll
@@ -47,7 +47,7 @@ def refuses(
 
 def merit(cell: Any, x: Tensor) -> str:
     """What this kernel is, for this call."""
-    return f"unspool's C++ kernel, cell and window, in float32 with {isa()}"
+    return native.merit(cell.cell, x).replace("kernel", "kernel, cell and window,")
 
 
 def run(
@@ -91,6 +91,7 @@ def run(
         memory.lengths.to(torch.int64).contiguous(),
         None if spans is None else torch.tensor(spans),
         reverse,
+        inner.precision == "bf16" and has_bfloat16(),
         loop,
     )
     weights = (inner.weight_ih, inner.weight_hh, inner.bias_ih, inner.bias_hh, peephole, shape.weight, shape.bias)
