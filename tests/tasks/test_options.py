@@ -137,6 +137,7 @@ ELSEWHERE = {  # options that change no weight: the test that shows what they do
     "encoder": "tests/nets/test_pooled.py",
     "input": "tests/tasks/transcribing/test_transcriber.py",
     "resample": "tests/tasks/pen/test_handwriting.py",
+    "smooth": "tests/tasks/pen/test_handwriting.py",
     "points_per_letter": "tests/tasks/transcribing/test_transcriber.py",
     "bands": "tests/tasks/transcribing/test_transcriber.py",
     "calibrate": "tests/tasks/test_calibration.py",

@@ -44,6 +44,7 @@ NETWORK_OPTIONS = frozenset(
         "points_per_letter",
         "resample",
         "upright",
+        "smooth",
         "rarest",
         "input",
         "bands",

@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.pen.made import line, same, samples
+from unspool.data.pen.cleaning import cleaned
 from unspool.data.pen.hands import Hand, Measuring
 from unspool.data.pen.measures import baseline, size, slant, slope
 from unspool.data.pen.normalise import Normaliser
 from unspool.data.pen.offsets import offsets
+from unspool.data.pen.smoothing import smoothed
 from unspool.data.pen.strokes import Inks, Strokes
 from unspool.errors import DataError, SpecError
 
@@ -23,6 +25,19 @@ LINES = [line(20, seed, writer=f"w{seed % 2}") for seed in range(4)]
 def only(sample: Strokes, normaliser: Normaliser = PLAIN) -> Strokes:
     (found,) = normaliser.apply([sample])
     return found.strokes
+
+
+def gridded(unit: float) -> Strokes:
+    """Waves of height 1, recorded in multiples of a unit."""
+    x = np.linspace(0, 10, 2000)
+    waves = np.stack([x, 0.5 - 0.5 * np.cos(4 * x)], axis=1)
+    return cleaned(Strokes.of([np.round(waves / unit) * unit], text="n" * 6, writer="w"))
+
+
+def bend(sample: Strokes) -> float:
+    """The median angle between successive steps."""
+    dx, dy = np.diff(sample.points, axis=0).T
+    return float(np.median(np.abs(np.angle(np.exp(1j * np.diff(np.arctan2(dy, dx)))))))
 
 
 @given(st.floats(-100, 100), st.floats(-100, 100), st.floats(0.01, 100), st.floats(-1, 1), st.booleans())
@@ -128,7 +143,60 @@ def test_it_is_stored_as_json():
     assert Normaliser.from_dict(json.loads(json.dumps(fitted.to_dict()))) == fitted
 
 
+def test_models_from_before_there_was_smoothing_have_none():
+    stored = Normaliser(step=0.2).to_dict()
+    assert Normaliser.from_dict({**stored, "smooth": 2.0}) == Normaliser(step=0.2, smooth=2.0)
+    del stored["smooth"]
+    assert Normaliser.from_dict(stored) == Normaliser(step=0.2)
+
+
+def test_a_hand_knows_the_grid_of_its_tablet():
+    """A dot tells nothing of it, and of several grids the one of most ink counts."""
+    dot = Strokes.of([[[3, 3], [3, 3]]], writer="w")
+    hand = Measuring().hands([gridded(0.1), gridded(0.1), gridded(0.02), dot])["w"]
+    assert hand.grain == pytest.approx(0.1)
+    assert Measuring().hands([dot])["w"].grain == 0
+    large = gridded(0.1).transformed([[30, 0, 0], [0, 30, 0]])
+    assert Measuring().hands([large])["w"].grain == pytest.approx(3)
+
+
+def test_the_steps_of_a_coarse_grid_are_smoothed_away():
+    coarse, normaliser = gridded(0.1), replace(PLAIN, smooth=2.0)
+    hand = Measuring().hands([coarse])["w"]
+    assert hand.size == pytest.approx(1, abs=0.11)
+    plain, found = only(coarse), only(coarse, normaliser)
+    expected = smoothed(plain, 2 * hand.grain / hand.size)
+    assert found.points - found.points[0] == pytest.approx(expected.points - expected.points[0])
+    assert baseline(found) == pytest.approx(0, abs=1e-9)
+    (once,) = normaliser.apply([coarse], {"w": hand})
+    assert same(once.strokes, found)
+    large = coarse.transformed([[30, 0, 0], [0, 30, 0]])
+    assert same(only(large, normaliser), found, tolerance=1e-9)
+    rough, even = only(coarse, Normaliser()), only(coarse, Normaliser(smooth=2.0))
+    assert len(even) < len(rough)  # stairs are longer than what they climb
+    assert bend(even) < 0.7 * bend(rough)
+
+
+@pytest.mark.parametrize(("unit", "left"), [
+    (0.015, True),  # 2 * 0.015 < 0.17 / 4
+    (0.1, False),
+    (0.4, True),  # no device, but a drawing of few points
+])  # fmt: skip
+def test_a_fine_grid_and_a_drawing_stay_as_they_are(unit: float, left: bool) -> None:
+    sample = gridded(unit)
+    assert same(only(sample, replace(PLAIN, smooth=2.0)), only(sample)) == left
+
+
+def test_smoothing_is_never_wider_than_a_quarter_of_a_size():
+    sample = gridded(0.15)
+    wide = only(sample, replace(PLAIN, smooth=3.0))
+    assert same(wide, only(sample, replace(PLAIN, smooth=9.0)))
+    assert not same(wide, only(sample, replace(PLAIN, smooth=1.0)))
+
+
 def test_refusals(refused):
+    with refused("smooth", "got -1", error=SpecError):
+        Normaliser(smooth=-1)
     with refused("length, time, none", "'speed'", error=SpecError):
         Normaliser(resample="speed")
     with refused("step", "got 0", error=SpecError):

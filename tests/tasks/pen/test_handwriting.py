@@ -15,6 +15,8 @@ import unspool
 from tests.tasks.made import write_model
 from tests.tasks.pen.made import PEN, handwriting, inks, pen, write_inks
 from unspool.data.pen.measures import slant
+from unspool.data.pen.normalise import SMOOTH, Normaliser
+from unspool.data.pen.resampling import by_length
 from unspool.data.pen.strokes import Inks, Strokes
 from unspool.errors import DataError, SpecError
 from unspool.tasks.pen.handwriting import UNCLIPPED, Handwriting
@@ -67,7 +69,7 @@ def test_held_out_writers_are_not_trained_on() -> None:
         shear = [[3.0, 1.0, 0.0], [0.0, 2.0, 0.0]]
         changed = Inks([s if s.writer != writer else s.transformed(shear).select(s.points[:, 0] > 0) for s in inks()])
         division = divided(changed, "0.25", 0)
-        reader = fitted(division.training, 4.0, 1, text=True)
+        reader = fitted(division.training, 4.0, 1, text=True, normaliser=Normaliser(smooth=SMOOTH))
         training, held, reader = encoded_parts(division, reader, standardise=True)
         if np.array_equal(training.rows, task.training.rows):
             assert reader.normaliser == task.reader.normaliser and not np.array_equal(held.rows, task.held.rows)
@@ -275,6 +277,28 @@ def test_the_slant_of_a_hand_is_left_if_asked_for() -> None:
     assert abs(left[True]) < 0.15 and 0.3 < left[False] < 0.9
 
 
+def test_the_stairs_of_a_coarse_tablet_are_left_if_asked_for() -> None:
+    dense = (by_length(one, 0.02) for one in inks())
+    coarse = Inks([replace(one, points=one.points.round(1)) for one in dense])
+    smooth, stairs = handwriting(coarse), handwriting(coarse, smooth=False)
+    assert (smooth.reader.normaliser.smooth, stairs.reader.normaliser.smooth) == (2.0, 0.0)
+    lengths = [next(task.reader.normaliser.apply(coarse)).strokes.length() for task in (smooth, stairs)]
+    assert lengths[0] < 0.95 * lengths[1]
+
+
+def test_a_model_from_before_there_was_smoothing_goes_on_without(tmp_path: Path) -> None:
+    session = begin("handwriting", inks(), base="handwriting", options={"longest": 9, "batch_size": 4},
+                    out=str(tmp_path / "next"))  # fmt: skip
+    base = unspool.load("handwriting")
+    assert isinstance(session.task, Handwriting) and isinstance(base, Handwriting)
+    assert session.task.reader.normaliser == base.reader.normaliser
+    assert base.reader.normaliser.smooth == 0
+    assert not base.options.smooth and not session.task.options.smooth  # type: ignore[attr-defined]
+    trained(tmp_path / "smooth", inks(), steps=2)
+    with pytest.raises(SpecError, match="--smooth is fixed by --from: the model has True, got False"):
+        begin("handwriting", inks(), base=str(tmp_path / "smooth"), options={"smooth": False})
+
+
 def test_what_describes_a_run() -> None:
     told = handwriting().describe()
     assert told["training_sequences"] + told["validation_sequences"] == len(inks())
@@ -289,7 +313,7 @@ def test_what_describes_a_run() -> None:
 @pytest.mark.parametrize(
     "options",
     [{"cell": "gru"}, {"cell": "rnn", "layers": 1}, {"peephole": False}, {"clip_inputs": 10.0},
-     {"weight_noise": 0.1}, {"adaptive_weight_noise": True}, {"recurrent_dropout": 0.2}],
+     {"weight_noise": 0.1}, {"adaptive_weight_noise": True}, {"recurrent_dropout": 0.2}, {"precision": "bf16"}],
 )  # fmt: skip
 def test_every_network_learns_and_writes(options: dict[str, Any]) -> None:
     task = handwriting(**options)
@@ -324,7 +348,7 @@ def test_data_that_cannot_be_used(data: Any, options: dict[str, Any], told: str)
     ("options", "told"),
     [
         ({"dropout": 0.2}, "handwriting has no dropout"),
-        ({"precision": "bf16"}, "handwriting computes in float32"),
+        ({"precision": "bf16", "clip_inputs": 10.0}, "leave one of them out"),
         ({"validation": "1.5"}, "--validation"),
         ({"components": 0}, "--components must be"),
         ({"window_components": 0}, "--window-components must be"),

@@ -1,4 +1,4 @@
-"""How large and how slanted each writer writes: over all samples of one hand."""
+"""How large and how slanted each writer writes, and on how coarse a grid: over all samples of one hand."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ from numpy.typing import NDArray
 
 from unspool.data.pen.cleaning import cleaned
 from unspool.data.pen.measures import size, slant, slope, weighted_median
+from unspool.data.pen.smoothing import grain
 from unspool.data.pen.strokes import Strokes
 
 
 class Hand(NamedTuple):
-    """What is measured of one writer: the letters' height and the shear that makes them upright."""
+    """What is measured of one writer: the letters' height, the shear that makes them upright, and the grid's unit."""
 
     size: float
     slant: float
+    grain: float = 0.0
 
 
 class Measured(NamedTuple):
-    """Size and slant of one sample, their weight, which is the height of its ink, and the slope of its line."""
+    """Size and slant of one sample, their weight, which is the height of its ink, its line's slope and its grain."""
 
     size: float
     slant: float
     weight: float
     slope: float
+    grain: float
 
 
 class Measuring(NamedTuple):
@@ -46,11 +49,11 @@ class Measuring(NamedTuple):
         turned = clean.transformed(np.column_stack([turn(rise), np.zeros(2)])) if self.level else clean
         shear, weight = slant(turned)
         if weight == 0:
-            return Measured(float(np.ptp(clean.points, axis=0).max()), 0.0, 0.0, rise)
-        return Measured(size(turned), shear if self.upright else 0.0, weight, rise)
+            return Measured(float(np.ptp(clean.points, axis=0).max()), 0.0, 0.0, rise, 0.0)
+        return Measured(size(turned), shear if self.upright else 0.0, weight, rise, grain(clean))
 
     def hands(self, inks: Iterable[Strokes]) -> dict[str, Hand]:
-        """Size and slant of every writer: the medians over the samples, weighted by the height of their ink."""
+        """Size, slant and grain of every writer: the medians over the samples, weighted by the height of their ink."""
         return by_writer((ink.writer, self.sample(cleaned(ink))) for ink in inks if ink.writer is not None)
 
 
@@ -65,10 +68,10 @@ def by_writer(samples: Iterable[tuple[str | None, Measured]]) -> dict[str, Hand]
 
 def hand_of(measured: list[Measured]) -> Hand:
     """The hand that wrote these samples."""
-    sizes, slants, weights, _ = np.array(measured).T
+    sizes, slants, weights, _, grains = np.array(measured).T
     if not weights.any():  # dots and dashes alone
         return Hand(float(sizes.max()) or 1.0, 0.0)
-    return Hand(weighted_median(sizes, weights), weighted_median(slants, weights))
+    return Hand(*(weighted_median(values, weights) for values in (sizes, slants, grains)))
 
 
 def turn(rise: float) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from unspool.data.pen.hands import Hand, Measured, Measuring, by_writer, hand_of
 from unspool.data.pen.measures import baseline
 from unspool.data.pen.offsets import from_offsets, offsets
 from unspool.data.pen.resampling import by_length, by_time
+from unspool.data.pen.smoothing import smoothed
 from unspool.data.pen.strokes import Strokes
 from unspool.errors import DataError, SpecError
 
@@ -23,6 +24,10 @@ RESAMPLING: Final = ("length", "time", "none")
 STEP: Final = 0.17  # sizes; a Latin letter has about 4.2 sizes of ink, so about 25 points
 TYPICAL: Final = 2000  # samples, evenly spread, that tell how much ink a letter has
 DENSEST: Final = 5.0  # the least and the most that a step may be of that, whatever the texts say
+SMOOTH: Final = 2.0  # units of the grid: successive turns then agree as they do in ink from fine grids
+WIDEST: Final = 0.25  # sizes; more takes letters' corners away
+COARSEST: Final = 0.25  # sizes; what lies on a coarser grid was not recorded but drawn, corner by corner
+UNSEEN: Final = 0.25  # steps; less smoothing than that does not outlast resampling
 
 
 class Normalised(NamedTuple):
@@ -45,6 +50,8 @@ class Normaliser:
 
     resample: "length" (points every `step` sizes), "time" (`rate` points a second) or "none".
     upright, level: whether slant and slope are taken out; without them s = 0, b = 0.
+    smooth: c; after S and before resampling, points are `smoothed` by w = min(c q / h, 1 / 4) sizes, with q the grain
+        of the writer's hand; not where w < `step` / 4, nor where q / h > 1 / 4. 0 = none.
     mean, std: of (dx, dy) over all points of the training samples; `encode` gives (dx - mean) / std.
     """
 
@@ -53,6 +60,7 @@ class Normaliser:
     rate: float = 60.0
     upright: bool = True
     level: bool = True
+    smooth: float = 0.0
     mean: tuple[float, float] = (0.0, 0.0)
     std: tuple[float, float] = (1.0, 1.0)
 
@@ -65,6 +73,8 @@ class Normaliser:
         for name, value in positive.items():
             if not (value > 0 and math.isfinite(value)):
                 raise SpecError(f"the {name} must be a positive number, got {value}; choose another")
+        if not (self.smooth >= 0 and math.isfinite(self.smooth)):
+            raise SpecError(f"smooth must be 0 or above, got {self.smooth}; 0 leaves the strokes as they are")
 
     def paced(self, inks: Sequence[Strokes], points_per_letter: float = 25.0) -> Normaliser:
         """With the `step` or `rate` that gives a letter of these training samples so many points.
@@ -127,15 +137,24 @@ class Normaliser:
     def from_dict(cls, stored: Mapping[str, Any]) -> Normaliser:
         """The normaliser that `to_dict` described."""
         pairs = {name: (float(stored[name][0]), float(stored[name][1])) for name in ("mean", "std")}
-        return cls(**{field.name: stored[field.name] for field in fields(cls)} | pairs)
+        known = {"smooth": 0.0, **stored}  # models from before there was smoothing
+        return cls(**{field.name: known[field.name] for field in fields(cls)} | pairs)
 
     @property
     def _measuring(self) -> Measuring:
         return Measuring(self.upright, self.level)
 
+    def _width(self, hand: Hand) -> float:
+        unit = hand.grain / hand.size
+        width = min(self.smooth * unit, WIDEST)
+        return width if unit <= COARSEST and width >= UNSEEN * self.step else 0.0
+
     def _one(self, clean: Strokes, hand: Hand, rise: float) -> Normalised:
         linear = np.array([[1.0, -hand.slant], [0.0, 1.0]]) @ turn(rise) / hand.size
         upright = clean.transformed(np.column_stack([linear, np.zeros(2)]))
+        width = self._width(hand)
+        if width:
+            upright = smoothed(upright, width)
         origin = np.array([upright.points[0, 0], baseline(upright)])
         if self.resample == "time":  # before the shift, which time does not see
             upright = by_time(upright, self.rate)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from unspool.data.pen.alphabet import Alphabet
 from unspool.data.pen.joining import joined
-from unspool.data.pen.normalise import Normaliser
+from unspool.data.pen.normalise import SMOOTH, Normaliser
 from unspool.data.pen.read import read_inks
 from unspool.errors import SpecError
 from unspool.nets.clipping import Clipping
@@ -71,7 +71,8 @@ class Handwriting(PenModel, Task):
         options = replace(options, validation=located(options.validation))
         division = divided(data, options.validation, options.seed)
         known = base.reader if isinstance(base, Handwriting) else None
-        o, normaliser = options, Normaliser(options.resample, upright=options.upright, level=options.upright)
+        o = options
+        normaliser = Normaliser(o.resample, upright=o.upright, level=o.upright, smooth=SMOOTH if o.smooth else 0.0)
         reader = known or fitted(
             division.training,
             o.points_per_letter,
@@ -122,6 +123,8 @@ class Handwriting(PenModel, Task):
         options: dict[str, Any] = {"peephole": o.peephole} if o.cell == "lstm" else {}
         if o.recurrent_dropout:
             options["recurrent_dropout"] = o.recurrent_dropout
+        if o.precision != "float32":
+            options["precision"] = o.precision
         options |= {
             "components": o.components,
             "cell": str(o.cell),
@@ -254,7 +257,8 @@ class Handwriting(PenModel, Task):
         found = Pace(*(float(pace[name]) for name in Pace._fields))
         if not (0 < found.points < MOST and 0 < found.long and (alphabet is None or 0 < found.per_character < MOST)):
             raise SpecError(f"samples and characters must have points, got {found}")
-        task = cls(options, reader, found)
+        # models from before there was smoothing say nothing of it in their options
+        task = cls(replace(options, smooth=reader.normaliser.smooth > 0), reader, found)
         task.split = str(metadata["split"])
         return task
 
@@ -271,8 +275,10 @@ def _check(options: HandwritingOptions) -> None:
         raise SpecError(
             f"--clip-inputs is for --cell lstm, got {options.clip_inputs:g} with {options.cell}; leave it out"
         )
-    if options.precision != "float32":
-        raise SpecError(f"handwriting computes in float32, got --precision {options.precision}; leave it out")
+    if options.clip_inputs and options.precision != "float32":
+        raise SpecError(
+            f"--clip-inputs is computed in float32, got --precision {options.precision}; leave one of them out"
+        )
 
 
 def _told(options: HandwritingOptions, writers: tuple[str, ...]) -> str:

@@ -25,6 +25,8 @@ class HandwritingOptions(TrainingOptions):
     """Points lie at equal distances along the ink, or of time, so that the hand's speed is learned too."""
     upright: bool = True
     """Take out the slant of writers and the slope of lines; not for drawings, which neither has."""
+    smooth: bool = True
+    """Smooth the stair steps in the hands of writers whose tablet has a coarse grid."""
     join: Annotated[int, Between(1, 1000)] = 1
     """Up to so many samples of a writer, drawn by chance, are learned as one line; 1 leaves them as they are."""
     rarest: Annotated[int, Between(1)] = 5
