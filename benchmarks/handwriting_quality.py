@@ -91,6 +91,9 @@ def main() -> None:
         "--samples", type=int, default=5, help="of each writer, each after another line of theirs"
     )
     priming_table.add_argument("--bias", type=float, default=0.0)
+    priming_table.add_argument(
+        "--adapt", type=int, default=50, help="updates on the lines that prime, as `unspool sample --adapt` makes them"
+    )
     priming_table.add_argument("--steps", type=int, default=1000, help="updates of the classifier")
     given = parser.parse_args()
     print_place()
@@ -245,21 +248,27 @@ def priming(given: argparse.Namespace) -> None:
         end="",
     )
     print(f"in {len(known)} pieces of about {PIECE} characters\n")
-    written: dict[str, list[tuple[str, Strokes]]] = {"real lines": [], "primed": [], "unprimed": []}
+    written: dict[str, list[tuple[str, Strokes]]] = {"real lines": [], "unprimed": [], "primed": []}
+    adapted = f"primed, --adapt {given.adapt}"
     for writer, own in lines.items():
+        learned_from = task.adapted(Inks(own), given.adapt) if given.adapt else None
         for number, style in enumerate(own):
             text = known_part(task, SENTENCES[number % len(SENTENCES)])
             written["real lines"].append((writer, style))
-            for kind, hand in (("primed", style), ("unprimed", None)):
-                asked = {"bias": given.bias, "seed": given.seed, "first": len(written[kind])}
-                written[kind].append((writer, next(task.lines(text, style=hand, **asked)).strokes))
+            ways = [("unprimed", task, None), ("primed", task, style)]
+            if learned_from is not None:
+                ways.append((adapted, learned_from, style))
+            for kind, model, hand in ways:
+                place = len(written.setdefault(kind, []))
+                asked = {"bias": given.bias, "seed": given.seed, "first": place}
+                written[kind].append((writer, next(model.lines(text, style=hand, **asked)).strokes))
     rows: list[list[object]] = []
     for kind, samples in written.items():
         right = [recognised(judge, task, strokes) == writer for writer, strokes in samples]
         rows.append([kind, len(right), f"{100 * statistics.mean(right):.0f} %"])
     print_table(["lines", "count", "taken for those of the writer"], rows)
     if given.page is not None:
-        pairs = zip(written["real lines"], written["primed"], strict=True)
+        pairs = zip(written["real lines"], written[adapted if given.adapt else "primed"], strict=True)
         ink = [[line] for (_, real), (_, sample) in pairs for line in (in_sizes(task, real), sample)]
         write_pages(ink[: 4 * given.writers], given.page, Page())
 

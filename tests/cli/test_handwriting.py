@@ -150,6 +150,22 @@ def test_a_style_is_chosen_and_told_its_text(wrote: Wrote) -> None:
     assert Path("told.json").read_bytes() == Path("known.json").read_bytes() != Path("styled.json").read_bytes()
 
 
+def test_a_copy_of_the_network_learns_from_all_samples_of_a_style(
+    wrote: Wrote, refused: Wrote, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["pen", "ab", "--style", "me.json", "--style-sample", "1", "--adapt", "3"]
+    wrote(*asked, "--output", "own.json")
+    mine = unspool.load("pen").adapted("me.json", 3)
+    np.testing.assert_array_equal(unspool.read_inks("own.json")[0].points, mine.write("ab", style=inks()[1])[0].points)
+    assert run(["sample", *asked]) == 0
+    assert "learning from 3 samples of the style: 3 updates" in capsys.readouterr().err
+    assert "--style-text for one of them" in refused(*asked, "--style-text", "abc")
+    write_ink([[inks()[0]]], Path("one.json"))
+    wrote("pen", "ab", "--style", "one.json", "--style-text", str(inks()[0].text), "--adapt", "2", "--output", "a.json")
+    wrote("pen", "ab", "--style", "one.json", "--adapt", "2", "--output", "b.json")
+    assert Path("a.json").read_bytes() == Path("b.json").read_bytes()
+
+
 def test_a_style_that_is_no_line_is_doubted(capsys: pytest.CaptureFixture[str]) -> None:
     columns = inks()[0].transformed([[1, 0, 0], [0, 1, -40]])
     both = Strokes.of([*inks()[0].strokes(), *columns.strokes()], text=inks()[0].text)
@@ -238,6 +254,8 @@ def test_lines_that_do_not_end_are_told_once(
         (["pen", "-", "--style", "-"], "standard input is read once, got - for the text and for --style"),
         (["pen", "ab", "--seed", "-1"], "--seed must be at least 0"),
         (["pen", "ab", "--style-sample", "0"], "belong to --style"),
+        (["pen", "ab", "--adapt", "5"], "belong to --style"),
+        (["pen", "ab", "--style", "me.json", "--adapt", "-1"], "adapt"),
         (["pen", "ab", "--seconds", "3", "--output", "o.png"], "--seconds (of .svg) does nothing in o.png"),
         (["pen", "ab", "--dpi", "90"], "--dpi (of .png) does nothing in a page of .svg; leave it out"),
         (["pen", "ab", "--size", "letter", "--letter", "3", "--output", "o.json"], "do nothing in o.json"),

@@ -15,7 +15,7 @@ from unspool.tasks.pen.request import PenRequest
 
 if TYPE_CHECKING:
     from unspool.cli.sample import Shared
-    from unspool.data.pen.strokes import Strokes
+    from unspool.data.pen.strokes import Inks, Strokes
     from unspool.ink.page import Lines
     from unspool.tasks.pen.handwriting import Handwriting
     from unspool.tasks.pen.manuscript import Manuscript
@@ -35,8 +35,11 @@ def sample_pen(model: Handwriting, run: str, text: str | None, shared: Shared, r
     _check_files(shared, request, page, drawn)
     given = _text(text, request)
     _check(model, run, given, shared, request)
-    style = _style(request)
+    samples = _samples(request)
+    style = None if samples is None else _style(samples, request)
     _tell_doubt(model, style)
+    if samples is not None and style is not None and request.adapt:
+        model = _adapted(model, samples, style, request)
     asked: dict[str, Any] = {
         "bias": model.bias(request.bias),
         "seed": shared.seed,
@@ -155,18 +158,39 @@ def _check(model: Handwriting, run: str, text: str | None, shared: Shared, reque
         raise SpecError(f"--no-echo is for models without texts, but {run} never repeats the style; leave it out")
 
 
-def _style(request: PenRequest) -> Strokes | None:
-    from unspool.tasks.pen.hand import hand, samples
+def _samples(request: PenRequest) -> Inks | None:
+    from unspool.tasks.pen.hand import samples
 
-    if request.style is None:
-        if request.style_text is not None or request.style_sample is not None:
-            raise SpecError("--style-text and --style-sample belong to --style; add it, or leave them out")
-        return None
-    found = samples(request.style)
+    if request.style is not None:
+        return samples(request.style)
+    if request.style_text is not None or request.style_sample is not None or request.adapt:
+        raise SpecError("--style-text, --style-sample and --adapt belong to --style; add it, or leave them out")
+    return None
+
+
+def _style(found: Inks, request: PenRequest) -> Strokes:
+    from unspool.tasks.pen.hand import hand
+
     style = hand(found, request.style_sample or 0, request.style_text)
     if len(found) > 1 and request.style_sample is None:
         remark(f"the style is sample 0 of {len(found)}, {style.text!r}; --style-sample N takes another")
     return style
+
+
+def _adapted(model: Handwriting, found: Inks, style: Strokes, request: PenRequest) -> Handwriting:
+    """The model after it has learned from the samples of the style; what --style-text says is true of one only."""
+    from unspool.data.pen.strokes import Inks
+
+    if request.style_text is not None:
+        if len(found) > 1:
+            raise SpecError(
+                f"--adapt learns from all {len(found)} samples of the style, got --style-text for one of them; "
+                "put the texts into the file, or leave one of the two out"
+            )
+        found = Inks([style])
+    many = "sample" if len(found) == 1 else "samples"
+    remark(f"learning from {len(found)} {many} of the style: {request.adapt} updates")
+    return model.adapted(found, request.adapt)
 
 
 def _numbered(name: str | Path, number: int, count: int) -> Path:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 import torch
 
-from unspool.data.pen.strokes import Strokes
+from unspool.data.pen.strokes import Inks, Strokes
 from unspool.engine.writing import native_writer
 from unspool.errors import SpecError
 from unspool.ink.options import Page
 from unspool.ink.write import DRAWN, check_drawing, write_pages
 from unspool.nets.scribe import Scribe
+from unspool.tasks.pen.adapting import adapted
 from unspool.tasks.pen.breaking import Width
-from unspool.tasks.pen.hand import Style, hand
+from unspool.tasks.pen.hand import Style, hand, samples
 from unspool.tasks.pen.manuscript import Manuscript, drafts, usual_width
 from unspool.tasks.pen.options import HandwritingOptions
 from unspool.tasks.pen.reading import Reader
@@ -23,6 +25,7 @@ from unspool.tasks.pen.request import check_asked
 from unspool.tasks.pen.writing import Line, Pen
 
 NEAT: Final = 1.0
+UPDATES: Final = 50  # that a network is adapted by, where nobody says
 
 
 class Pace(NamedTuple):
@@ -85,6 +88,25 @@ class PenModel:
         asked: dict[str, Any] = {"bias": bias, "seed": seed, "number": number, "points": points, "weights": weights}
         found = self.manuscript(text, style=None if style is None else hand(style), line_length=line_length, **asked)
         return [line.strokes for line in found.lines]
+
+    def adapted(self, style: Style | Inks, updates: int = UPDATES) -> Self:
+        """Return this model with a network that has gone on learning from all samples of a style: it takes up a hand.
+
+        What a `style` leaves in the network's state is size, slant and joins; letters as somebody forms them come with
+        a few updates on lines of theirs. For more than some dozens of lines, train with `--from`.
+
+        Raises:
+            DataError: not one of the samples is a line of characters that the model knows.
+            SpecError: updates below 1; there is no style of that name.
+        """
+        if updates < 1:
+            raise SpecError(f"a network is adapted by at least 1 update, got {updates}; {UPDATES} are usual")
+        inks = style if isinstance(style, Inks) else samples(style)
+        found = copy.copy(self)
+        found.model = adapted(
+            self.model, self.reader.encoded(inks), self.symbols, updates, longest=self.options.longest
+        )
+        return found
 
     def manuscript(self, text: str | None = None, **asked: Any) -> Manuscript:
         """Return the last one of `drafts`: all lines."""

@@ -22,6 +22,8 @@ class PenRequest:
     """What the strokes of --style say, where their file does not."""
     style_sample: Annotated[int | None, Between(0)] = None
     """Which sample of the file of --style, from 0; left out: the first."""
+    adapt: Annotated[int, Between(0, 100_000)] = 0
+    """Updates of a copy of the network on all samples of --style, before it writes: letters as somebody forms them."""
     text_file: str | None = None
     """Write the text of this file."""
     line_length: Annotated[int | None, Between(1)] = None

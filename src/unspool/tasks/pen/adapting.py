@@ -1,0 +1,44 @@
+"""A network that takes up a hand: before it writes, a copy of it goes on learning from the strokes of a style."""
+
+from __future__ import annotations
+
+import copy
+from typing import Final
+
+import torch
+from torch import nn
+
+from unspool.nets.scribe import Scribe, shifted
+from unspool.tasks.pen.batches import training_batches
+from unspool.tasks.pen.reading import PenData
+
+RATE: Final = 1e-3
+BETAS: Final = (0.9, 0.99)  # of Adam, whose averages are to settle within tens of updates
+CLIP: Final = 1.0
+BATCH: Final = 8
+
+
+def adapted(model: Scribe, data: PenData, symbols: int, updates: int, *, longest: int, rate: float = RATE) -> Scribe:
+    r"""Return a copy of a network after so many updates on a few samples; the network itself is not touched.
+
+    .. math:: \theta \leftarrow \theta - \eta_u \, \mathrm{Adam}(\nabla_\theta L / n), \quad \eta_u = \eta (1 - u / U)
+
+    with L the nats of a batch of at most 8 samples and n its points. Graves (2013), section 5.5, carries a hand over in
+    the state alone; that what was read shifts the weights is Krause et al. 2018, Dynamic evaluation of neural sequence
+    models, with Adam and a rate that falls to zero, so that the last samples do not count most.
+    """
+    learner = copy.deepcopy(model).train()
+    optimizer = torch.optim.Adam(learner.parameters(), lr=rate, betas=BETAS)
+    device = model.output.weight.device
+    batches = training_batches(data, symbols, device, batch_size=min(BATCH, len(data)), longest=longest, seed=0)
+    for update in range(updates):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * (1 - update / updates)
+        points, lengths, memory = next(batches)
+        with torch.enable_grad():
+            nats, _ = learner.nats(shifted(points), points, lengths=lengths, memory=memory)
+            optimizer.zero_grad(set_to_none=True)
+            (nats.sum() / lengths.sum()).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(learner.parameters(), CLIP)
+        optimizer.step()
+    return learner.eval()
