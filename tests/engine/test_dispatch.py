@@ -12,12 +12,12 @@ from torch import Tensor, nn
 import unspool.nn
 from unspool.cells import GRU, LSTM, Cell, Elman
 from unspool.engine import Recurrent, build_stack, choose, dispatch, explain, kernels, native, run
-from unspool.engine.library import ISAS, isa
+from unspool.engine.library import ISAS, isa, vectors
 from unspool.errors import SpecError
 
 X = torch.zeros(8, 2, 3)
 BEST = isa()
-NATIVE = f"unspool's C++ kernel in float32 with {BEST}"
+NATIVE = f"unspool's C++ kernel in float32 with {vectors()}"
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ PLAIN = pytest.mark.parametrize("cell", [Elman(3, 4), Elman(3, 4, "relu"), LSTM(
 def test_float32_cells_run_on_the_native_kernel(cell: Cell) -> None:
     kernel, reason = choose(cell, X)
     assert kernel == "native"
-    assert reason == f"unspool's C++ kernel in float32 with {isa()}"
+    assert reason == f"unspool's C++ kernel in float32 with {vectors()}"
     assert choose(cell, X, lengths=torch.tensor([4, 1])).kernel == "native"
     assert choose(cell, X, context=object()).kernel == "native"  # these cells read no context
 
@@ -72,7 +72,7 @@ def test_an_instruction_set_can_be_asked_for(instructions: str, monkeypatch: pyt
     monkeypatch.setenv("UNSPOOL_KERNELS", instructions)
     if ISAS.index(instructions) >= ISAS.index(BEST):
         # and then even the smallest work is native
-        assert choose(Elman(3, 4), X[:1]).reason == f"unspool's C++ kernel in float32 with {instructions}"
+        assert choose(Elman(3, 4), X[:1]).reason == f"unspool's C++ kernel in float32 with {vectors()}"
         return
     with pytest.raises(SpecError, match=f"needs a processor with {instructions}, this one has {BEST}"):
         choose(Elman(3, 4), X[:1])

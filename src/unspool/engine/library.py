@@ -102,6 +102,11 @@ def isa() -> str:
     return name
 
 
+def vectors() -> str:
+    """The instruction set of the float32 products: amx has tiles for bfloat16 alone."""
+    return "avx512" if isa() == "amx" else isa()
+
+
 @cache
 def _bfloat16(_: str) -> bool:
     native = library()

@@ -15,7 +15,7 @@ from unspool.cells.gru import GRU, GRUState
 from unspool.cells.lstm import LSTM, LSTMState
 from unspool.engine import operators
 from unspool.engine.checks import Lengths, check_input, check_lengths, check_state
-from unspool.engine.library import ISAS, absence, asked, has_bfloat16, isa, library
+from unspool.engine.library import ISAS, absence, asked, has_bfloat16, isa, library, vectors
 from unspool.engine.unroll import Unrolled
 
 BUILT = library() is not None
@@ -85,8 +85,8 @@ def merit(cell: Any, x: Tensor) -> str:
     if getattr(cell, "precision", "float32") == "bf16":
         if has_bfloat16():
             return f"unspool's C++ kernel in bfloat16, summed in float32, with {isa()}"
-        return f"unspool's C++ kernel in float32 with {isa()}, for this processor has no bfloat16 products"
-    return f"unspool's C++ kernel in float32 with {isa()}"
+        return f"unspool's C++ kernel in float32 with {vectors()}, for this processor has no bfloat16 products"
+    return f"unspool's C++ kernel in float32 with {vectors()}"
 
 
 def run(

@@ -131,7 +131,7 @@ def _saved_size(cell: str, x: Tensor, h0: Tensor) -> Any:
     vectors = {"rnn": 1, "lst": 5}.get(cell[:3], 4 if cell == "gru_after" else 3)
     native = library()
     assert native is not None
-    lanes = {"avx512": 16, "avx2": 8}.get(native.unspool_isa().decode(), 4)
+    lanes = {"amx": 16, "avx512": 16, "avx2": 8}.get(native.unspool_isa().decode(), 4)
     return x.shape[0] * x.shape[1] * ((h0.shape[1] + lanes - 1) // lanes) * vectors * lanes
 
 
