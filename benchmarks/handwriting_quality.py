@@ -139,6 +139,13 @@ def loss(given: argparse.Namespace) -> None:
     )
     print(f"{(totals[1].nats - totals[0].nats) / totals[0].lines:.1f} nats a line, ", end="")
     print(f"and the SSE by {100 * (1 - errors[0] / errors[1]):.0f} %")
+    ranked = sorted((nats / characters, writer) for (nats, characters), writer in zip(gains, found[0], strict=True))
+    values = [value for value, _ in ranked]
+    print(f"writer by writer: mean {statistics.mean(values):.2f}, median {statistics.median(values):.2f}, ", end="")
+    print(f"2 or more for {sum(value >= 2 for value in values)} of {len(values)}; least: ", end="")
+    print(
+        ", ".join(f"{value:.2f} ({writer}, {found[0][writer].characters} characters)" for value, writer in ranked[:5])
+    )
 
 
 def writers_of(task: Handwriting, held: Inks, reader: Reader) -> dict[str, Sums]:

@@ -12,7 +12,7 @@ from unspool.nets.scribe import Scribe, shifted
 from unspool.tasks.pen.batches import training_batches
 from unspool.tasks.pen.reading import PenData
 
-RATE: Final = 1e-3
+RATE: Final = 1e-4  # more forgets how other letters are written, of which a few lines have none
 BETAS: Final = (0.9, 0.99)  # of Adam, whose averages are to settle within tens of updates
 CLIP: Final = 1.0
 BATCH: Final = 8
