@@ -92,7 +92,7 @@ def main() -> None:
     )
     priming_table.add_argument("--bias", type=float, default=0.0)
     priming_table.add_argument(
-        "--adapt", type=int, default=50, help="updates on the lines that prime, as `unspool sample --adapt` makes them"
+        "--adapt", type=int, default=100, help="updates on the lines that prime, as `unspool sample --adapt` makes them"
     )
     priming_table.add_argument("--steps", type=int, default=1000, help="updates of the classifier")
     given = parser.parse_args()

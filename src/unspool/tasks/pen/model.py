@@ -25,7 +25,7 @@ from unspool.tasks.pen.request import check_asked
 from unspool.tasks.pen.writing import Line, Pen
 
 NEAT: Final = 1.0
-UPDATES: Final = 50  # that a network is adapted by, where nobody says
+UPDATES: Final = 100  # that a network is adapted by, where nobody says
 
 
 class Pace(NamedTuple):
