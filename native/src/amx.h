@@ -72,9 +72,23 @@ struct EvenRows {
   }
 };
 
+// The instructions have the numbers of their tiles in their text, where no loop can set them. A left tile times a right
+// one of each vector, added to its sums.
+#define UNSPOOL_ADD_TILE(sum, left, right)            \
+  if constexpr (Vectors > sum) {                      \
+    _tile_loadd(right, panel + sum * lanes, down);    \
+    _tile_dpbf16ps(sum, left, right);                 \
+  }
+#define UNSPOOL_ADD_TILES(left, right)                \
+  _tile_loadd(left, from, apart);                     \
+  UNSPOOL_ADD_TILE(0, left, right)                    \
+  UNSPOOL_ADD_TILE(1, left, right)                    \
+  UNSPOOL_ADD_TILE(2, left, right)                    \
+  UNSPOOL_ADD_TILE(3, left, right)
+
 template <int Vectors>
 void tiled_product(int rows, Pointers left, long depth, const float* panel, float* out, long stride, Start start,
-                          const float* first) {
+                   const float* first) {
   static_assert(Vectors >= 1 && Vectors <= 4 && lanes == 16);
   const int rest = static_cast<int>(depth % lanes);
   shapes.need(rows, rest);
@@ -106,37 +120,9 @@ void tiled_product(int rows, Pointers left, long depth, const float* panel, floa
       from = copy, apart = lanes * sizeof(float);
     }
     if (whole) {
-      _tile_loadd(4, from, apart);
-      _tile_loadd(5, panel, down);
-      _tile_dpbf16ps(0, 4, 5);
-      if constexpr (Vectors > 1) {
-        _tile_loadd(5, panel + lanes, down);
-        _tile_dpbf16ps(1, 4, 5);
-      }
-      if constexpr (Vectors > 2) {
-        _tile_loadd(5, panel + 2 * lanes, down);
-        _tile_dpbf16ps(2, 4, 5);
-      }
-      if constexpr (Vectors > 3) {
-        _tile_loadd(5, panel + 3 * lanes, down);
-        _tile_dpbf16ps(3, 4, 5);
-      }
+      UNSPOOL_ADD_TILES(4, 5)
     } else {
-      _tile_loadd(6, from, apart);
-      _tile_loadd(7, panel, down);
-      _tile_dpbf16ps(0, 6, 7);
-      if constexpr (Vectors > 1) {
-        _tile_loadd(7, panel + lanes, down);
-        _tile_dpbf16ps(1, 6, 7);
-      }
-      if constexpr (Vectors > 2) {
-        _tile_loadd(7, panel + 2 * lanes, down);
-        _tile_dpbf16ps(2, 6, 7);
-      }
-      if constexpr (Vectors > 3) {
-        _tile_loadd(7, panel + 3 * lanes, down);
-        _tile_dpbf16ps(3, 6, 7);
-      }
+      UNSPOOL_ADD_TILES(6, 7)
     }
   }
   _tile_stored(0, out, across);
@@ -144,6 +130,9 @@ void tiled_product(int rows, Pointers left, long depth, const float* panel, floa
   if constexpr (Vectors > 2) _tile_stored(2, out + 2 * lanes, across);
   if constexpr (Vectors > 3) _tile_stored(3, out + 3 * lanes, across);
 }
+
+#undef UNSPOOL_ADD_TILES
+#undef UNSPOOL_ADD_TILE
 
 #endif
 

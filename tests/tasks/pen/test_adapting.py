@@ -17,7 +17,9 @@ def nats(task: Handwriting, samples: Inks) -> float:
     return float(task.evaluate(samples)["validation_loss"])
 
 
-@pytest.mark.parametrize("options", [{}, {"prediction": True}, {"clip_inputs": 10.0}])
+@pytest.mark.parametrize(
+    "options", [{}, {"prediction": True}, {"clip_inputs": 10.0}, {"recurrent_dropout": 0.2}, {"weight_noise": 0.01}]
+)
 def test_it_knows_the_style_better_and_leaves_the_model_as_it_was(options: dict[str, Any]) -> None:
     task, mine = handwriting(**options), inks().select([3, 11, 19])
     before = {name: weight.clone() for name, weight in task.model.state_dict().items()}

@@ -34,10 +34,11 @@ class Measured(NamedTuple):
 
 
 class Measuring(NamedTuple):
-    """Whether slant and slope are measured; without them both are 0."""
+    """Whether slant, slope and grain are measured; without it each is 0."""
 
     upright: bool = True
     level: bool = True
+    grid: bool = True
 
     def slope(self, clean: Strokes) -> float:
         """The slope of a clean sample."""
@@ -50,7 +51,7 @@ class Measuring(NamedTuple):
         shear, weight = slant(turned)
         if weight == 0:
             return Measured(float(np.ptp(clean.points, axis=0).max()), 0.0, 0.0, rise, 0.0)
-        return Measured(size(turned), shear if self.upright else 0.0, weight, rise, grain(clean))
+        return Measured(size(turned), shear if self.upright else 0.0, weight, rise, grain(clean) if self.grid else 0.0)
 
     def hands(self, inks: Iterable[Strokes]) -> dict[str, Hand]:
         """Size, slant and grain of every writer: the medians over the samples, weighted by the height of their ink."""

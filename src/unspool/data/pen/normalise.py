@@ -142,7 +142,7 @@ class Normaliser:
 
     @property
     def _measuring(self) -> Measuring:
-        return Measuring(self.upright, self.level)
+        return Measuring(self.upright, self.level, self.smooth > 0)
 
     def _width(self, hand: Hand) -> float:
         unit = hand.grain / hand.size

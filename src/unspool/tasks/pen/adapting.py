@@ -31,12 +31,13 @@ def adapted(model: Scribe, data: PenData, symbols: int, updates: int, *, longest
     optimizer = torch.optim.Adam(learner.parameters(), lr=rate, betas=BETAS)
     device = model.output.weight.device
     batches = training_batches(data, symbols, device, batch_size=min(BATCH, len(data)), longest=longest, seed=0)
+    noise = torch.Generator().manual_seed(0)  # of dropout and of the weights: what is written depends on nothing else
     for update in range(updates):
         for group in optimizer.param_groups:
             group["lr"] = rate * (1 - update / updates)
         points, lengths, memory = next(batches)
         with torch.enable_grad():
-            nats, _ = learner.nats(shifted(points), points, lengths=lengths, memory=memory)
+            nats, _ = learner.nats(shifted(points), points, lengths=lengths, memory=memory, generator=noise)
             optimizer.zero_grad(set_to_none=True)
             (nats.sum() / lengths.sum()).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(learner.parameters(), CLIP)
