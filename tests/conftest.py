@@ -18,6 +18,29 @@ def generator() -> torch.Generator:
 
 
 @pytest.fixture
+def instructions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A test with the native kernels in these instructions, skipped where the processor has none of them."""
+    from unspool.engine.library import isa
+    from unspool.errors import SpecError
+
+    monkeypatch.setenv("UNSPOOL_KERNELS", request.param)
+    try:
+        assert isa() == request.param
+    except SpecError as error:
+        pytest.skip(str(error))
+    return str(request.param)
+
+
+@pytest.fixture
+def bfloat16(instructions: str) -> None:
+    """A test of products of bfloat16 in these instructions, skipped where the processor has none."""
+    from unspool.engine.library import has_bfloat16
+
+    if not has_bfloat16():
+        pytest.skip(f"this processor has no bfloat16 products in {instructions}")
+
+
+@pytest.fixture
 def rendered() -> None:
     """For a test that wants the pictures of its trainings as users get them."""
 

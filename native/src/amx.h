@@ -28,6 +28,9 @@ void tiled_product(int rows, Pointers left, long depth, const float* panel, floa
 
 #if defined(__AMX_BF16__)
 
+// The instructions of tiles read memory, which not every compiler's header tells it: what was stored before is there.
+inline void stored() { asm volatile("" ::: "memory"); }
+
 // The shapes of the tiles in use. 0 to 3 are sums, 4 and 5 the left and the right operand, 6 and 7 the same where the
 // depth ends, with fewer words.
 struct TileShapes {
@@ -47,6 +50,7 @@ struct TileShapes {
       bytes[16 + 2 * t] = static_cast<uint8_t>(4 * (left ? words : lanes));
       bytes[48 + t] = static_cast<uint8_t>(right ? deep : rows);
     }
+    stored();
     _tile_loadconfig(bytes);
   }
 };
@@ -95,6 +99,7 @@ void tiled_product(int rows, Pointers left, long depth, const float* panel, floa
   if (start == Start::row)
     for (int i = 0; i < rows; ++i)
       for (int v = 0; v < Vectors; ++v) store(out + i * stride + v * lanes, load(first + v * lanes));
+  stored();
   const long across = stride * static_cast<long>(sizeof(float));
   if (start == Start::zero) {
     _tile_zero(0);
@@ -117,6 +122,7 @@ void tiled_product(int rows, Pointers left, long depth, const float* panel, floa
     if (!source.even) {
       for (int i = 0; i < rows; ++i)
         store(copy + i * lanes, load_part(left.row[i] + left.begin + k, whole ? lanes : rest));
+      stored();
       from = copy, apart = lanes * sizeof(float);
     }
     if (whole) {

@@ -16,7 +16,7 @@
 namespace unspool {
 namespace {
 
-#if defined(__x86_64__)
+#if defined(UNSPOOL_HAS_TILES)
 // float32 as with AVX-512, bfloat16 in tiles.
 const Kernels* tiled() {
   static const Kernels found = [] {
@@ -44,15 +44,20 @@ bool has_tiles() {
 #endif
 
 const Kernels* const known[] = {
+#if defined(UNSPOOL_HAS_TILES)
+    tiled(),
+#endif
 #if defined(__x86_64__)
-    tiled(), avx512::kernels(), avx2::kernels(),
+    avx512::kernels(), avx2::kernels(),
 #endif
     base::kernels()};
 
 bool supported(const char* name) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
+#if defined(UNSPOOL_HAS_TILES)
   if (!strcmp(name, "amx")) return supported("avx512") && __builtin_cpu_supports("avx512bf16") && has_tiles();
+#endif
   if (!strcmp(name, "avx512"))
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
@@ -71,9 +76,11 @@ const Kernels* chosen = best();
 
 // The kernels with bfloat16 factors, NULL where they cannot run.
 const BrainKernels* brain() {
-#if defined(__x86_64__)
-  static const bool there = __builtin_cpu_supports("avx512bf16");
+#if defined(UNSPOOL_HAS_TILES)
   if (!strcmp(chosen->name, "amx")) return amx::brain_kernels();
+#endif
+#if defined(UNSPOOL_HAS_BFLOAT16)
+  static const bool there = __builtin_cpu_supports("avx512bf16");
   if (there && !strcmp(chosen->name, "avx512")) return avx512_bf16::brain_kernels();
 #endif
   return nullptr;

@@ -5,25 +5,18 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "random.h"
-#include "unspool_native.h"
+#include "ways.h"
 
 namespace {
 
 using namespace unspool::tests;
 
-const char* const isas[] = {"base", "avx2", "avx512", "amx"};
 int wrong = 0;
 
-void compare(const char* what, const char* isa, const Floats& found, const Floats& first, float bound) {
-  float largest = 1, error = 0;
-  for (size_t i = 0; i < found.size(); ++i) {
-    largest = std::fmax(largest, std::fabs(first[i]));
-    const float off = std::fabs(found[i] - first[i]);
-    error = std::isnan(off) ? INFINITY : std::fmax(error, off);
-  }
-  if (error <= bound * largest) return;
-  std::printf("%s, %s: error %g of %g\n", what, isa, error, largest);
+void compare(const char* what, const Way& way, const Parts& found, const Parts& first, float bound) {
+  const float off = error(found, first);
+  if (off <= bound) return;
+  std::printf("%s, %s, bfloat16 %d: error %g\n", what, way.isa, way.bfloat16, off);
   ++wrong;
 }
 
@@ -45,8 +38,8 @@ struct Texts {
   }
 };
 
-// All results of a layer, forward and backward, one after the other.
-Floats run(const unspool_windowed& w, Floats x, const Floats& dy, const Floats& dstate) {
+// All results of a layer, forward and backward.
+Parts run(const unspool_windowed& w, Floats x, const Floats& dy, const Floats& dstate) {
   const unspool_layer& l = w.layer;
   const long T = l.steps, B = l.batch, I = l.input, H = l.hidden, V = w.symbols, K = w.components;
   unspool_windowed call = w;
@@ -79,10 +72,7 @@ Floats run(const unspool_windowed& w, Floats x, const Floats& dy, const Floats& 
         if (beyond || i >= I - V) dx[(t * B + b) * I + i] = 0;
       for (long k = 0; k < 3 * K && beyond; ++k) dshape[(t * B + b) * 3 * K + k] = 0;
     }
-  Floats all;
-  for (const Floats* part : {&y, &h, &c, &kappa, &window, &dx, &dh, &dc, &dkappa, &dwindow, &dih, &dhh, &dbi, &dp, &dshape})
-    all.insert(all.end(), part->begin(), part->end());
-  return all;
+  return {y, h, c, kappa, window, dx, dh, dc, dkappa, dwindow, dih, dhh, dbi, dp, dshape};
 }
 
 void check_layer(bool peephole) {
@@ -108,14 +98,15 @@ void check_layer(bool peephole) {
                                H, lengths.empty() ? nullptr : lengths.data(), nullptr, start ? h.data() : nullptr,
                                start ? h.data() : nullptr, ih.data(), hh.data(), bias.data(), bias.data(), p.data(),
                                static_cast<int32_t>(draw(1, 3)), 0};
-  const unspool_windowed w = {layer, V, K, U, texts.values.data(), texts.ends.data(), start ? kappa.data() : nullptr,
+  unspool_windowed w = {layer, V, K, U, texts.values.data(), texts.ends.data(), start ? kappa.data() : nullptr,
                               start ? window.data() : nullptr, weight.data(), shape.data()};
-  Floats first;
-  for (const char* isa : isas) {
-    if (unspool_use_isa(isa)) continue;
-    const Floats found = run(w, x, dy, dstate);
+  Parts first;
+  for (const Way& way : ways) {
+    if (!go(way)) continue;
+    w.layer.bfloat16 = way.bfloat16;
+    const Parts found = run(w, x, dy, dstate);
     if (first.empty()) first = found;
-    compare("a layer with a window", isa, found, first, 1e-3f);
+    compare("a layer with a window", way, found, first, bound(way));
   }
 }
 
@@ -181,8 +172,8 @@ void check_writing(int cell, int weights) {
   std::vector<uint64_t> samples;
   for (long b = 0; b < B; ++b) samples.push_back(static_cast<uint64_t>(draw(0, 1 << 30)));
   std::vector<Sample> first;
-  for (const char* isa : isas) {
-    if (unspool_use_isa(isa)) continue;
+  for (const Way& way : ways) {
+    if (way.bfloat16 || !go(way)) continue;  // those weights are the plan's
     unspool_generator* g = unspool_pen_create(&plan);
     if (!g) std::abort();
     const std::vector<Sample> found = write(g, texts, units * memory, K, state, samples, 0, B);
@@ -191,9 +182,9 @@ void check_writing(int cell, int weights) {
       const Sample alone = write(g, texts, units * memory, K, state, samples, b, 1)[0];
       const bool same = alone.count == found[b].count &&  // a rectifier may have grown beyond all numbers: bits, not values
                         !std::memcmp(alone.all.data(), found[b].all.data(), sizeof(float) * alone.all.size());
-      if (!same) std::printf("%s: a row alone is another (cell %d)\n", isa, cell), ++wrong;
+      if (!same) std::printf("%s: a row alone is another (cell %d)\n", way.isa, cell), ++wrong;
       if (found[b].count == first[b].count)  // or a bound was met by a hair
-        compare("a sample", isa, found[b].all, first[b].all, 5e-2f);
+        compare("a sample", way, {found[b].all}, {first[b].all}, 5e-2f);
     }
     unspool_generator_free(g);
   }

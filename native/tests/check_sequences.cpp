@@ -4,8 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "random.h"
-#include "unspool_native.h"
+#include "ways.h"
 
 namespace {
 
@@ -45,8 +44,8 @@ Case make(int cell) {
   return c;
 }
 
-// All results of a forward and a backward pass, one after the other.
-Floats run(const Case& c) {
+// All results of a forward and a backward pass.
+Parts run(const Case& c) {
   const unspool_layer& l = c.layer;
   const long T = l.steps, B = l.batch, I = l.input, H = l.hidden;
   Floats y = poison(T * B * H), hn = poison(B * H), cn = poison(B * H), saved = poison(unspool_saved_size(&l));
@@ -69,10 +68,7 @@ Floats run(const Case& c) {
       }
       for (long i = 0; i < I; ++i) dx[(t * B + b) * I + i] = 0;
     }
-  Floats all;
-  for (const Floats* part : {&y, &hn, &cn, &dx, &dh0, &dc0, &dih, &dhh, &dbi, &dbh, &dp})
-    all.insert(all.end(), part->begin(), part->end());
-  return all;
+  return {y, hn, cn, dx, dh0, dc0, dih, dhh, dbi, dbh, dp};
 }
 
 }  // namespace
@@ -83,27 +79,17 @@ int main(int count, char** arguments) {
   for (int round = 0; round < rounds; ++round)
     for (int cell = UNSPOOL_RNN_TANH; cell <= UNSPOOL_GRU_BEFORE; ++cell) {
       Case c = make(cell);
-      Floats first;
-      struct Way {
-        const char* isa;
-        int bfloat16;
-      };
-      for (const Way way : {Way{"base", 0}, {"avx2", 0}, {"avx512", 0}, {"avx512", 1}, {"amx", 1}}) {
-        const char* isa = way.isa;
-        if (unspool_use_isa(isa) || (way.bfloat16 && !unspool_has_bfloat16())) continue;
+      Parts first;
+      for (const Way& way : ways) {
+        if (!go(way)) continue;
         c.layer.bfloat16 = way.bfloat16;
-        const Floats results = run(c);
+        const Parts results = run(c);
         if (first.empty()) first = results;
-        float largest = 0, error = 0;
-        for (size_t i = 0; i < results.size(); ++i) {
-          largest = std::fmax(largest, std::fabs(first[i]));
-          const float off = std::fabs(results[i] - first[i]);
-          error = std::isnan(off) ? INFINITY : std::fmax(error, off);
-        }
         if (way.bfloat16 && cell == UNSPOOL_RNN_RELU) continue;  // whose slope jumps where a sum is near 0
-        if (error <= (way.bfloat16 ? 5e-2f : 1e-4f) * largest) continue;
-        std::printf("cell %d, %s: error %g of %g (T %ld B %ld I %ld H %ld, %d threads)\n", cell, isa, error, largest,
-                    c.layer.steps, c.layer.batch, c.layer.input, c.layer.hidden, c.layer.threads);
+        const float off = error(results, first);
+        if (off <= bound(way)) continue;
+        std::printf("cell %d, %s, bfloat16 %d: error %g (T %ld B %ld I %ld H %ld, %d threads)\n", cell, way.isa,
+                    way.bfloat16, off, c.layer.steps, c.layer.batch, c.layer.input, c.layer.hidden, c.layer.threads);
         ++wrong;
       }
     }

@@ -22,12 +22,12 @@ from unspool.engine import fused, modules, native
 from unspool.engine.generator import WEIGHTS, Generator
 from unspool.engine.library import has_bfloat16, isa
 from unspool.engine.plan import GenerationPlan
-from unspool.engine.reading import Reading
+from unspool.engine.reading import WindowedCall
 from unspool.engine.writing import Writer
 from unspool.training import checkpoint
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
-CHECKS = 13 + 15 * native.BUILT + 3 * has_bfloat16()
+CHECKS = 13 + 15 * native.BUILT + 4 * has_bfloat16()
 # without it torch's kernel runs the layers of other rows too
 needs_native = pytest.mark.skipif(not native.BUILT, reason="the native engine was not built")
 
@@ -132,13 +132,13 @@ def test_a_pen_that_reads_other_random_numbers_is_named(
 def test_a_wrong_gradient_of_the_window_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    right = Reading.backward
+    right = WindowedCall.backward
 
     def wrong(*arguments: Any) -> Any:
         *others, bias = right(*arguments)
         return [*others, bias * 1.001]
 
-    monkeypatch.setattr(Reading, "backward", wrong)
+    monkeypatch.setattr(WindowedCall, "backward", wrong)
     assert failed(capsys) == ["native kernel against the loop, lstm with a window"]
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -143,7 +144,8 @@ def test_texts_come_from_files_and_standard_input(wrote: Wrote, monkeypatch: pyt
 
 def test_a_style_is_chosen_and_told_its_text(wrote: Wrote) -> None:
     wrote("pen", "ab", "--style", "me.json", "--style-sample", "1", "--output", "styled.json")
-    expected = unspool.load("pen").write("ab", style=inks()[1])[0]
+    model = unspool.load("pen")
+    expected = model.write("ab", style=model.led("me.json", 1))[0]
     np.testing.assert_array_equal(unspool.read_inks("styled.json")[0].points, expected.points)
     wrote("pen", "ab", "--style", "me.json", "--style-text", str(inks()[0].text), "--output", "told.json")
     wrote("pen", "ab", "--style", "me.json", "--output", "known.json")
@@ -156,14 +158,55 @@ def test_a_copy_of_the_network_learns_from_all_samples_of_a_style(
     asked = ["pen", "ab", "--style", "me.json", "--style-sample", "1", "--adapt", "3"]
     wrote(*asked, "--output", "own.json")
     mine = unspool.load("pen").adapted("me.json", 3)
-    np.testing.assert_array_equal(unspool.read_inks("own.json")[0].points, mine.write("ab", style=inks()[1])[0].points)
+    expected = mine.write("ab", style=mine.led("me.json", 1))[0]
+    np.testing.assert_array_equal(unspool.read_inks("own.json")[0].points, expected.points)
     assert run(["sample", *asked]) == 0
-    assert "learning from 3 samples of the style: 3 updates" in capsys.readouterr().err
+    assert "3 updates on 3 samples of the style\n" in capsys.readouterr().err
     assert "--style-text for one of them" in refused(*asked, "--style-text", "abc")
     write_ink([[inks()[0]]], Path("one.json"))
     wrote("pen", "ab", "--style", "one.json", "--style-text", str(inks()[0].text), "--adapt", "2", "--output", "a.json")
     wrote("pen", "ab", "--style", "one.json", "--adapt", "2", "--output", "b.json")
     assert Path("a.json").read_bytes() == Path("b.json").read_bytes()
+    assert json.loads(wrote("pen", "ab", "--style", "one.json", "--adapt", "2", "--json"))["adapt"] == 2
+
+
+def test_what_a_network_cannot_learn_from_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    known, other, silent = inks()[0], inks()[1], replace(inks()[2], text=None)
+    strange = replace(other, text="\N{SNOWMAN}" + str(other.text)[1:])
+    write_ink([[known], [strange], [silent]], Path("some.json"))
+    assert run(["sample", "pen", "ab", "--style", "some.json", "--adapt", "1", "--json"]) == 0
+    told = capsys.readouterr().err
+    assert "1 update on 1 of 3 samples of the style, left out: 1 by 'rare character', 1 by 'no text'\n" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["ab\N{SNOWMAN}"], "but the text has"),
+        ([" "], "must have a character"),
+        (["ab", "--style", "silent.json"], "with --style-text TEXT"),
+    ],
+)
+def test_nothing_is_learned_for_a_text_that_cannot_be_written(
+    arguments: list[str], sentence: str, refused: Wrote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unspool.tasks.pen.model.adapted", lambda *given, **asked: pytest.fail("learned in vain"))
+    write_ink([[replace(inks()[0], text=None)]], Path("silent.json"))
+    style = [] if "--style" in arguments else ["--style", "me.json", "--style-sample", "0"]
+    assert sentence in refused("pen", *arguments, *style, "--adapt", "5", status=1)
+
+
+def test_a_signal_ends_the_learning_from_a_style(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*given: Any, tell: Any, **asked: Any) -> None:
+        tell(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        pytest.fail("not interrupted")
+
+    monkeypatch.setattr("unspool.tasks.pen.model.adapted", interrupted)
+    assert run(["sample", "pen", "ab", "--style", "me.json", "--adapt", "5"]) == 143
+    assert capsys.readouterr().err.endswith("unspool: interrupted\n") and not list(Path().glob("*.svg"))
 
 
 def test_a_style_that_is_no_line_is_doubted(capsys: pytest.CaptureFixture[str]) -> None:

@@ -74,7 +74,9 @@ def test_an_instruction_set_can_be_asked_for(instructions: str, monkeypatch: pyt
         # and then even the smallest work is native
         assert choose(Elman(3, 4), X[:1]).reason == f"unspool's C++ kernel in float32 with {vectors()}"
         return
-    with pytest.raises(SpecError, match=f"needs a processor with {instructions}, this one has {BEST}"):
+    with pytest.raises(
+        SpecError, match=f"needs a processor, a system and a build with {instructions}, the best here is {BEST}"
+    ):
         choose(Elman(3, 4), X[:1])
 
 

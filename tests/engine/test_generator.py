@@ -17,7 +17,7 @@ from unspool.decode import pick, probabilities
 from unspool.draws import Draws
 from unspool.engine import kernels
 from unspool.engine.generator import WEIGHTS, Chosen, Generator, native_generator
-from unspool.engine.library import ISAS, isa, library
+from unspool.engine.library import ISAS, library
 from unspool.errors import DataError, ShapeError, SpecError
 from unspool.nets.sequence import SequenceNet
 from unspool.sampling import Sampling
@@ -49,17 +49,6 @@ BOUNDS = {"f32": 2e-6, "bf16": 2e-2, "int8": 2e-2}
 
 each_cell = pytest.mark.parametrize("kind", CELLS)
 each_isa = pytest.mark.parametrize("instructions", ISAS, indirect=True)
-
-
-@pytest.fixture
-def instructions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A test with these instructions, skipped where the processor has none of them."""
-    monkeypatch.setenv("UNSPOOL_KERNELS", request.param)
-    try:
-        assert isa() == request.param
-    except SpecError as error:
-        pytest.skip(str(error))
-    return str(request.param)
 
 
 def network(kind: str, hidden: int, layers: int = 2, symbols: int = 19, seed: int = 0, **options: Any) -> SequenceNet:

@@ -11,9 +11,9 @@ from torch import Tensor
 from unspool.draws import Draws
 from unspool.engine import kernels, native
 from unspool.engine.generator import WEIGHTS
-from unspool.engine.library import ISAS, isa
+from unspool.engine.library import ISAS
 from unspool.engine.writing import Trace, WindowText, Writer, WritingPlan, native_writer
-from unspool.errors import DataError, SpecError
+from unspool.errors import DataError
 from unspool.heads.mixture import UNIFORMS
 from unspool.nets.clipping import Clipping
 from unspool.nets.scribe import PredictionNet, Scribe, SynthesisNet, shifted
@@ -72,15 +72,10 @@ def write(writer: Writer, net: Scribe, text: bool, samples: list[int], sharpness
     )
 
 
-@pytest.mark.parametrize("name", ISAS)
+@pytest.mark.parametrize("instructions", ISAS, indirect=True)
 @pytest.mark.parametrize("text", [False, True], ids=["prediction", "synthesis"])
 @pytest.mark.parametrize("options", [{}, {"cell": "gru"}, {"cell": "rnn"}, {"peephole": False}], ids=str)
-def test_points_and_windows_are_the_loops(options: Any, text: bool, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UNSPOOL_KERNELS", name)
-    try:
-        isa()
-    except SpecError:
-        pytest.skip(f"this processor has no {name}")
+def test_points_and_windows_are_the_loops(options: Any, text: bool, instructions: str) -> None:
     net = made(text, **options)
     writer = Writer(plan(net))
     for sharpness in (1.0, 2.5):

@@ -44,7 +44,7 @@ def _deep(cell: Callable[..., Any], depth: int, **options: Any) -> DeepTransitio
     return DeepTransition(cell(INPUT, HIDDEN, **options), depth)
 
 
-class Reading(Windowed):
+class ReadsOneText(Windowed):
     """A window on one text, the same for every sequence: the laws know of no context."""
 
     def step(self, projected: Tensor, state: Any, context: Any = None) -> Any:
@@ -52,8 +52,8 @@ class Reading(Windowed):
         return super().step(projected, state, remembered(text, 2, dtype=projected.dtype))
 
 
-def _reading(cell: Callable[..., Any], **options: Any) -> Reading:
-    return Reading(cell(INPUT + 2, HIDDEN, **options), symbols=2, components=2)
+def _reading(cell: Callable[..., Any], **options: Any) -> ReadsOneText:
+    return ReadsOneText(cell(INPUT + 2, HIDDEN, **options), symbols=2, components=2)
 
 
 CELLS = [

@@ -25,8 +25,7 @@ from tests.laws.cases import (
 )
 from unspool.cells import GRU, LSTM, Elman
 from unspool.engine import fused, kernels, native, run, unroll
-from unspool.engine.library import ISAS, has_bfloat16, isa
-from unspool.errors import SpecError
+from unspool.engine.library import ISAS
 
 pytestmark = pytest.mark.no_cover  # the tests of cells and engine run these lines too; counting them doubles the time
 
@@ -91,31 +90,16 @@ def test_the_torch_kernel_equals_the_loop(
     assert_close(ours, results(unroll, cell, shape, reverse, dtype), tolerance=TOLERANCE[dtype])
 
 
-@pytest.mark.parametrize("instructions", ISAS)
+@pytest.mark.parametrize("instructions", ISAS, indirect=True)
 @ways
 @shapes
 @each([*FUSED, *NATIVE])
 def test_the_native_kernel_equals_the_loop(
-    case: Case,
-    shape: Any,
-    reverse: bool,
-    instructions: str,
-    generator: torch.Generator,
-    monkeypatch: pytest.MonkeyPatch,
+    case: Case, shape: Any, reverse: bool, instructions: str, generator: torch.Generator
 ) -> None:
-    use(instructions, monkeypatch)
     cell = case.build(generator, torch.float32)
     ours = results(native.run, cell, shape, reverse, torch.float32)
     assert_close(ours, results(unroll, cell, shape, reverse, torch.float32), tolerance=2e-5)
-
-
-def use(instructions: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run the native kernels with these instructions; skip the test where the processor has none of them."""
-    monkeypatch.setenv("UNSPOOL_KERNELS", instructions)
-    try:
-        isa()
-    except SpecError as error:
-        pytest.skip(str(error))
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -129,7 +113,7 @@ def use(instructions: str, monkeypatch: pytest.MonkeyPatch) -> None:
     threads=st.integers(1, 3),
     seed=st.integers(0, 2**30),
 )
-@pytest.mark.parametrize("instructions", ISAS)
+@pytest.mark.parametrize("instructions", ISAS, indirect=True)
 def test_native_errors_are_those_of_float32(
     case: Case,
     sizes: tuple[int, int],
@@ -140,10 +124,8 @@ def test_native_errors_are_those_of_float32(
     threads: int,
     seed: int,
     instructions: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Error over the largest value, against the loop in float64: at most three times that of the loop in float32."""
-    use(instructions, monkeypatch)
     generator = torch.Generator().manual_seed(seed)
     small: Any = case.make()
     options = {name: getattr(small, name) for name in ("nonlinearity", "peephole", "reset") if hasattr(small, name)}
@@ -203,21 +185,14 @@ def test_strided_inputs_and_states_are_welcome(case: Case, generator: torch.Gene
     assert_close([ours.output, *live_leaves(ours.state)], [theirs.output, *live_leaves(theirs.state)], 1e-5)
 
 
-@pytest.mark.parametrize("instructions", ISAS[:2])
+@pytest.mark.parametrize("instructions", ISAS[:2], indirect=True)
 @ways
 @each(
     [case for case in (*FUSED[:4], *NATIVE[:3]) if case.name != "elman-relu"]
 )  # whose slope jumps where a sum is near 0
 def test_bfloat16_factors_lose_a_hundredth_at_most(
-    case: Case, reverse: bool, instructions: str, generator: torch.Generator, monkeypatch: pytest.MonkeyPatch
+    case: Case, reverse: bool, bfloat16: None, generator: torch.Generator
 ) -> None:
-    monkeypatch.setenv("UNSPOOL_KERNELS", instructions)
-    try:
-        found = has_bfloat16()
-    except SpecError:
-        pytest.skip(f"this processor has no {instructions}")
-    if not found:
-        pytest.skip("this processor has no bfloat16 products")
     ragged = [6, 0, 2, 5, 6, 1, 1, 3, 6, 6, 6, 2, 4, 5]
     for sizes, shape in (((37, 50), (9, 7, None)), ((16, 33), (6, 14, ragged)), ((70, 64), (20, 33, None))):
         small: Any = case.make()

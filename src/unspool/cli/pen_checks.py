@@ -11,6 +11,7 @@ from unspool.cells.state import leaves
 from unspool.cli.comparison import Comparison, largest, one_thread, with_gradients
 from unspool.draws import Draws
 from unspool.engine.dispatch import kernels
+from unspool.engine.library import has_bfloat16
 from unspool.engine.structures import pen_library
 from unspool.engine.writing import WindowText, Writer
 from unspool.heads.mixture import UNIFORMS
@@ -18,7 +19,7 @@ from unspool.nets.scribe import SynthesisNet
 from unspool.nets.window import remembered
 
 STEPS, BATCH, SYMBOLS, HIDDEN = 24, 3, 11, 40
-LAYER, PEN = 2e-5, 1e-3  # a pen goes on from its own points, and so from their rounding
+LAYER, BFLOAT16, PEN = 2e-5, 3e-2, 1e-3  # a pen goes on from its own points, and so from their rounding
 
 
 def comparisons() -> Iterator[Comparison]:
@@ -26,23 +27,34 @@ def comparisons() -> Iterator[Comparison]:
     if pen_library() is None:
         return
     yield Comparison("native kernel against the loop, lstm with a window", LAYER, layer_error)
+    if has_bfloat16():
+        yield Comparison("bf16 kernel against float32, lstm with a window", BFLOAT16, bfloat16_error)
     yield Comparison("native pen against the loop's points", PEN, pen_error)
 
 
 def layer_error() -> float:
     """Outputs, final state and all gradients of the lowest layer."""
     net = _network()
+    with one_thread():
+        return largest(_everything(net, True), _everything(net, False))
+
+
+def bfloat16_error() -> float:
+    """The same, with factors rounded to bfloat16 against float32."""
+    net = _network()
+    with one_thread():
+        exact = _everything(net, True)
+        net.stack.layers[0].cell.precision = "bf16"  # type: ignore[union-attr]
+        return largest(_everything(net, True), exact)
+
+
+def _everything(net: SynthesisNet, on: bool) -> list[Tensor]:
     points = torch.randn(STEPS, BATCH, 3, generator=torch.Generator().manual_seed(1))
     memory = remembered(torch.arange(BATCH * 7).view(BATCH, 7) % SYMBOLS, SYMBOLS)
-
-    def everything(on: bool) -> list[Tensor]:
-        layer, x = net.stack.layers[0], points.clone().requires_grad_()
-        with kernels(on):
-            found = layer(x, lengths=[STEPS, 5, 0], context=memory)
-            return with_gradients([found.output, *leaves(found.state)], [x, *layer.parameters()])
-
-    with one_thread():
-        return largest(everything(True), everything(False))
+    layer, x = net.stack.layers[0], points.requires_grad_()
+    with kernels(on):
+        found = layer(x, lengths=[STEPS, 5, 0], context=memory)
+        return with_gradients([found.output, *leaves(found.state)], [x, *layer.parameters()])
 
 
 @torch.no_grad()

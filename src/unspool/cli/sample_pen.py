@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from unspool.ink.page import Lines
     from unspool.tasks.pen.handwriting import Handwriting
     from unspool.tasks.pen.manuscript import Manuscript
+    from unspool.tasks.pen.writing import Lead
 
 NAME = "handwriting"  # of a file that was given none
 SECONDS = 10.0  # between two remarks on how far a long text is
@@ -36,10 +37,8 @@ def sample_pen(model: Handwriting, run: str, text: str | None, shared: Shared, r
     given = _text(text, request)
     _check(model, run, given, shared, request)
     samples = _samples(request)
-    style = None if samples is None else _style(samples, request)
-    _tell_doubt(model, style)
-    if samples is not None and style is not None and request.adapt:
-        model = _adapted(model, samples, style, request)
+    style = None if samples is None else _style(model, samples, request)
+    model.check(given, style, shared.weights)
     asked: dict[str, Any] = {
         "bias": model.bias(request.bias),
         "seed": shared.seed,
@@ -53,6 +52,8 @@ def sample_pen(model: Handwriting, run: str, text: str | None, shared: Shared, r
     layout = page if drawn and ending in DRAWN else None
     found: list[Manuscript] = []
     with Interrupt("interrupted") as interrupt:
+        if samples is not None and request.adapt:
+            model = _adapted(model, samples, request)
         interrupt.patient = bool(model.symbols)
         for number in range(shared.count):
             found.append(_written(model.drafts(given, page=layout, number=number, **asked), interrupt))
@@ -65,7 +66,7 @@ def sample_pen(model: Handwriting, run: str, text: str | None, shared: Shared, r
                 break
     _tell_unfinished(found, model)
     if shared.json:
-        print_json(_described(run, given, shared.seed, asked["bias"], request.style, found), indent=None)
+        print_json(_described(run, given, shared.seed, asked["bias"], request, found), indent=None)
     done, total = sum(len(written.lines) for written in found), found[0].total * shared.count
     if done < total:
         raise Interrupted(interrupt.number, f"interrupted after {done} of {total} lines, which are written")
@@ -73,17 +74,28 @@ def sample_pen(model: Handwriting, run: str, text: str | None, shared: Shared, r
 
 def _written(drafts: Iterator[Manuscript], interrupt: Interrupt) -> Manuscript:
     """The last draft, or the one that is there at a signal; a remark now and then tells how far it is."""
+    tell = _progress("lines")
+    for draft in drafts:
+        if interrupt.number:
+            break
+        tell(len(draft.read), draft.total)
+    return draft
+
+
+def _progress(things: str) -> Callable[[int, int], None]:
+    """What tells now and then how many of all are done, and how long the rest will take."""
     from unspool.cli.display import duration
 
     began = told = time.monotonic()
-    for draft in drafts:
-        done, now = len(draft.read), time.monotonic()
-        if interrupt.number:
-            break
-        if now - told > SECONDS and 0 < done < draft.total:  # without a text there are no lines to count
-            remark(f"{done} of {draft.total} lines, {duration((now - began) / done * (draft.total - done))} left")
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told > SECONDS and 0 < done < total:  # without a text there are no lines to count
+            remark(f"{done} of {total} {things}, {duration((now - began) / done * (total - done))} left")
             told = now
-    return draft
+
+    return tell
 
 
 def _draw(ink: Lines, path: Path, page: Page) -> None:
@@ -168,29 +180,36 @@ def _samples(request: PenRequest) -> Inks | None:
     return None
 
 
-def _style(found: Inks, request: PenRequest) -> Strokes:
+def _style(model: Handwriting, found: Inks, request: PenRequest) -> Lead:
+    """What the network is led along."""
     from unspool.tasks.pen.hand import hand
 
-    style = hand(found, request.style_sample or 0, request.style_text)
+    if request.adapt and request.style_text is not None and len(found) > 1:
+        raise SpecError(
+            f"--adapt learns from all {len(found)} samples of the style, got --style-text for one of them; "
+            "put the texts into the file, or leave one of the two out"
+        )
+    sample = request.style_sample or 0
+    style = hand(found, sample, request.style_text)
     if len(found) > 1 and request.style_sample is None:
         remark(f"the style is sample 0 of {len(found)}, {style.text!r}; --style-sample N takes another")
-    return style
+    _tell_doubt(model, style)
+    return model.led(found, sample, request.style_text)
 
 
-def _adapted(model: Handwriting, found: Inks, style: Strokes, request: PenRequest) -> Handwriting:
-    """The model after it has learned from the samples of the style; what --style-text says is true of one only."""
+def _adapted(model: Handwriting, found: Inks, request: PenRequest) -> Handwriting:
+    """The model after it has learned from the samples of the style."""
     from unspool.data.pen.strokes import Inks
+    from unspool.tasks.pen.hand import hand
 
-    if request.style_text is not None:
-        if len(found) > 1:
-            raise SpecError(
-                f"--adapt learns from all {len(found)} samples of the style, got --style-text for one of them; "
-                "put the texts into the file, or leave one of the two out"
-            )
-        found = Inks([style])
+    data = model.encoded_style(found if request.style_text is None else Inks([hand(found, 0, request.style_text)]))
+    out = ", ".join(f"{count} by {reason!r}" for reason, count in data.dropped.most_common())
+    left, all_of = (f", left out: {out}", f"{len(data)} of ") if out else ("", "")
     many = "sample" if len(found) == 1 else "samples"
-    remark(f"learning from {len(found)} {many} of the style: {request.adapt} updates")
-    return model.adapted(found, request.adapt)
+    updates = "update" if request.adapt == 1 else "updates"
+    remark(f"{request.adapt} {updates} on {all_of}{len(found)} {many} of the style{left}")
+    tell = _progress("updates")
+    return model.adapted(data, request.adapt, tell=lambda done: tell(done, request.adapt))
 
 
 def _numbered(name: str | Path, number: int, count: int) -> Path:
@@ -206,11 +225,11 @@ def _free() -> Path:
     return path
 
 
-def _tell_doubt(model: Handwriting, style: Strokes | None) -> None:
+def _tell_doubt(model: Handwriting, style: Strokes) -> None:
     """Say whether a style is not such as the network has learned from; one without its text will be refused."""
     from unspool.tasks.pen.hand import verdict
 
-    if style is None or (model.symbols and style.text is None):
+    if model.symbols and style.text is None:
         return
     reason = verdict(model.reader, style)
     if reason is not None:
@@ -231,7 +250,7 @@ def _tell_unfinished(found: list[Manuscript], model: Handwriting) -> None:
 
 
 def _described(
-    run: str, text: str | None, seed: int, bias: float, style: str | None, found: list[Manuscript]
+    run: str, text: str | None, seed: int, bias: float, request: PenRequest, found: list[Manuscript]
 ) -> dict[str, Any]:
     from unspool.data.pen.plain import to_plain
 
@@ -249,4 +268,5 @@ def _described(
         }
         for written in found
     ]
-    return {"run": run, "text": text, "bias": bias, "style": style, "seed": seed, "samples": samples}
+    hand = {"style": request.style, "adapt": request.adapt}
+    return {"run": run, "text": text, "bias": bias, **hand, "seed": seed, "samples": samples}

@@ -161,9 +161,9 @@ class Generator:
         options = structures.Sampling(
             *(0.0 if sampling.greedy else sampling.temperature, sampling.top_p, sampling.min_p, sampling.top_k, seed)
         )
-        done, pace = 0, Pace(torch.get_num_threads())
+        done, chunks = 0, Chunks(torch.get_num_threads())
         while length is None or done < length:
-            steps, threads = pace.next()
+            steps, threads = chunks.next()
             steps = steps if length is None else min(steps, length - done)
             call = structures.Generation(
                 *(rows, steps, flat.data_ptr(), scores.data_ptr(), options, ctypes.addressof(numbers), done),
@@ -172,7 +172,7 @@ class Generator:
             )
             began = time.perf_counter()
             check(native.unspool_generate(self._handle, byref(call)))
-            pace.took(steps, threads, time.perf_counter() - began)
+            chunks.took(steps, threads, time.perf_counter() - began)
             for chosen in zip(ids[:steps].tolist(), log_probs[:steps].tolist(), strict=True):
                 _check_ids(chosen[0])
                 yield Chosen(*chosen)
@@ -186,7 +186,7 @@ class Generator:
         return flat.contiguous()
 
 
-class Pace:
+class Chunks:
     """How many steps are computed at once, and by one thread or by all: what was fastest lately.
 
     Threads that share a step wait for each other, so where another program needs the processors one is faster, by far.

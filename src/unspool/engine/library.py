@@ -97,7 +97,10 @@ def isa() -> str:
     name = asked() if asked() in ISAS else native.unspool_best_isa().decode()
     if native.unspool_isa().decode() != name and native.unspool_use_isa(name.encode()) != 0:
         best = native.unspool_best_isa().decode()
-        raise SpecError(f"UNSPOOL_KERNELS={name} needs a processor with {name}, this one has {best}; unset it")
+        raise SpecError(
+            f"UNSPOOL_KERNELS={name} needs a processor, a system and a build with {name}, "
+            f"the best here is {best}; unset it"
+        )
     _isa = name
     return name
 

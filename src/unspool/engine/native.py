@@ -80,13 +80,14 @@ def _small(name: str, x: Tensor, others: Sequence[Tensor | None]) -> str | None:
     return f"for {steps} steps of so small a layer torch is as fast"
 
 
-def merit(cell: Any, x: Tensor) -> str:
-    """What this kernel is, for this call."""
+def merit(cell: Any, x: Tensor, parts: str = "") -> str:
+    """What this kernel is, for this call; `parts` are those that it computes beside the cell."""
+    kernel = f"unspool's C++ kernel{parts}"
     if getattr(cell, "precision", "float32") == "bf16":
         if has_bfloat16():
-            return f"unspool's C++ kernel in bfloat16, summed in float32, with {isa()}"
-        return f"unspool's C++ kernel in float32 with {vectors()}, for this processor has no bfloat16 products"
-    return f"unspool's C++ kernel in float32 with {vectors()}"
+            return f"{kernel} in bfloat16, summed in float32, with {isa()}"
+        return f"{kernel} in float32 with {vectors()}, for this processor has no bfloat16 products"
+    return f"{kernel} in float32 with {vectors()}"
 
 
 def run(

@@ -52,7 +52,7 @@ def reading_library() -> Any:
 
 
 @dataclass(frozen=True)
-class Reading:
+class WindowedCall:
     """What a call is beside its differentiable tensors.
 
     The tensors are x [T, B, I], h and c [B, H], kappa [B, K], window [B, V], weight_ih [4H, I + V], weight_hh [4H, H],
@@ -129,9 +129,9 @@ class Reading:
 
 class _Function(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, reading: Reading, *tensors: Tensor | None) -> tuple[Tensor, ...]:
-        results, kept = reading.forward(tensors, save=True)
-        ctx.reading = reading
+    def forward(ctx: Any, call: WindowedCall, *tensors: Tensor | None) -> tuple[Tensor, ...]:
+        results, kept = call.forward(tensors, save=True)
+        ctx.call = call
         ctx.save_for_backward(*tensors, results[0], *kept)
         ctx.set_materialize_grads(False)
         return results
@@ -141,8 +141,8 @@ class _Function(torch.autograd.Function):
         kept = ctx.saved_tensors
         tensors, saved, needed = kept[:-4], kept[-4:], ctx.needs_input_grad[1:]
         if torch.is_grad_enabled():  # create_graph=True
-            return None, *_again(ctx.reading.loop, tensors, outputs)
-        found = ctx.reading.backward(tensors, saved, outputs, needed[0])
+            return None, *_again(ctx.call.loop, tensors, outputs)
+        found = ctx.call.backward(tensors, saved, outputs, needed[0])
         return None, *(gradient if wanted else None for gradient, wanted in zip(found, needed, strict=True))
 
 

@@ -13,7 +13,7 @@ from unspool.cells.lstm import LSTM, LSTMState
 from unspool.engine import native
 from unspool.engine.checks import Lengths, check_input, check_lengths, check_state
 from unspool.engine.library import has_bfloat16, isa
-from unspool.engine.reading import Reading, reading_library
+from unspool.engine.reading import WindowedCall, reading_library
 from unspool.engine.substitute import substituted
 from unspool.engine.unroll import Unrolled, unroll
 from unspool.errors import ShapeError
@@ -47,7 +47,7 @@ def refuses(
 
 def merit(cell: Any, x: Tensor) -> str:
     """What this kernel is, for this call."""
-    return native.merit(cell.cell, x).replace("kernel", "kernel, cell and window,")
+    return native.merit(cell.cell, x, ", cell and window,")
 
 
 def run(
@@ -85,7 +85,7 @@ def run(
         found = substituted(windowed, held, unroll, windowed, x, start, spans, memory, reverse=reverse)
         return found.output, found.state.cell.h, found.state.cell.c, found.state.kappa, found.state.window
 
-    reading = Reading(
+    call = WindowedCall(
         "lstm_peephole" if inner.peephole else "lstm",
         memory.values.contiguous(),
         memory.lengths.to(torch.int64).contiguous(),
@@ -95,7 +95,7 @@ def run(
         loop,
     )
     weights = (inner.weight_ih, inner.weight_hh, inner.bias_ih, inner.bias_hh, peephole, shape.weight, shape.bias)
-    y, h, c, kappa, window = reading(x, *state.cell[:2], state.kappa, state.window, *weights)
+    y, h, c, kappa, window = call(x, *state.cell[:2], state.kappa, state.window, *weights)
     return Unrolled(y, state._replace(cell=LSTMState(h, c), kappa=kappa, window=window), {})
 
 

@@ -17,7 +17,7 @@ from unspool.cells import state as trees
 from unspool.cells.lstm import LSTM
 from unspool.engine import structures
 from unspool.engine.dispatch import enabled
-from unspool.engine.generator import WEIGHTS, Pace, kept, planned, pointer
+from unspool.engine.generator import WEIGHTS, Chunks, kept, planned, pointer
 from unspool.engine.library import absence, check, isa
 from unspool.engine.plan import PlannedLayer
 from unspool.engine.structures import pen_library
@@ -141,9 +141,9 @@ class Writer:
         room = _Room(self, state, point, text, rows)
         numbers, counts, ended = (c_uint64 * rows)(*samples), (c_int64 * rows)(), (c_int32 * rows)()
         parts: list[list[tuple[Tensor, Tensor]]] = [[] for _ in range(rows)]
-        done, pace = 0, Pace(torch.get_num_threads())
+        done, chunks = 0, Chunks(torch.get_num_threads())
         while done < limit and not all(ended):
-            steps, threads = pace.next()
+            steps, threads = chunks.next()
             steps = min(steps, limit - done)
             points, phi = torch.empty(steps, rows, POINT), torch.empty(steps, rows, room.places)
             shared = [ctypes.addressof(array) for array in (counts, ended)]
@@ -154,7 +154,7 @@ class Writer:
             )
             began = time.perf_counter()
             check(native.unspool_pen_write(self._handle, byref(call)))
-            pace.took(steps, threads, time.perf_counter() - began)
+            chunks.took(steps, threads, time.perf_counter() - began)
             for row, count in enumerate(counts):
                 parts[row].append((points[:count, row], phi[:count, row]))
             done += steps

@@ -40,7 +40,7 @@ def sequences(task: Whole, data: Labelled, steps: int) -> Specimen:
         task.model.eval()
         with torch.no_grad():
             batch = batch._replace(labels=task.guesses(task.model(batch.values, batch.lengths)))
-    return side_by_side(batch, steps)
+    return batch_specimen(batch, steps)
 
 
 def spread(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -51,7 +51,7 @@ def spread(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     return filled[np.linspace(0, len(filled) - 1, min(SEQUENCES, len(filled))).astype(np.int64)]
 
 
-def side_by_side(batch: Any, steps: int) -> Specimen:
+def batch_specimen(batch: Any, steps: int) -> Specimen:
     """A batch of sequences with its `lengths` [B]."""
     longest, count = int(batch.lengths.max()), len(batch.lengths)
     if longest < 1:

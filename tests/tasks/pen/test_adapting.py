@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+import unspool
+from tests.tasks.made import write_model
 from tests.tasks.pen.made import handwriting, inks
 from unspool.data.pen.strokes import Inks, Strokes
 from unspool.errors import DataError, SpecError
@@ -50,8 +54,57 @@ def test_what_it_writes_is_another_line() -> None:
     assert len(plain[0]) != len(own[0]) or not (plain[0].points == own[0].points).all()
 
 
+def test_a_line_is_learned_whole_however_long_those_of_the_training_were() -> None:
+    mine = inks().select([3])
+    short, long = (handwriting(longest=longest) for longest in (5, 60))
+    assert short.encoded_style(mine).lengths.max() > 5
+    one, other = (task.adapted(mine, 2).model.state_dict() for task in (short, long))
+    assert all(torch.equal(weight, other[name]) for name, weight in one.items())
+
+
+def test_a_network_is_led_along_a_line_as_it_has_learned_it() -> None:
+    """Size and slant are those of the hand: of all that somebody wrote, whether the file names them or not."""
+    task = handwriting()
+    slanted = inks()[3].transformed([[2.0, 0.8, 0.0], [0.0, 2.0, 0.0]])
+    for writer in (None, "me"):
+        mine = Inks([replace(sample, writer=writer) for sample in (inks()[3], slanted, inks()[11])])
+        data = task.encoded_style(mine)
+        for place in range(3):
+            lead = task.led(mine, place)
+            assert (data.rows[data.starts[place] : data.starts[place + 1]] == lead.rows).all()
+            assert lead.slant != task.led(mine[place]).slant
+    assert task.led(lead) is lead
+
+
+def test_what_cannot_be_learned_from_is_counted_and_each_update_told() -> None:
+    task, told = handwriting(), list[int]()
+    mine = Inks([inks()[3], replace(inks()[4], text="\N{SNOWMAN}"), replace(inks()[5], text=None)])
+    data = task.encoded_style(mine)
+    assert len(data) == 1 and data.dropped == {"rare character": 1, "no text": 1}
+    task.adapted(data, 3, tell=told.append)
+    assert told == [1, 2, 3]
+
+
+@pytest.mark.parametrize("options", [{"cell": "gru"}, {"adaptive_weight_noise": True}, {"precision": "bf16"}])
+@pytest.mark.parametrize("weights", ["bf16", "int8"])
+def test_models_of_all_kinds_adapt(options: dict[str, Any], weights: str, tmp_path: Path) -> None:
+    """As shipped: from one small file, with more lines than are learned at once."""
+    task, mine = handwriting(**options), inks()[:12]
+    whole = write_model(task, tmp_path / "whole.safetensors")
+    unspool.export(whole, tmp_path / "model.safetensors", weights=weights)
+    small = unspool.load(tmp_path / "model.safetensors")
+    assert isinstance(small, Handwriting)
+    found = small.adapted(mine, 40)
+    assert nats(found, mine) < nats(small, mine)
+    assert found.write("ev", points=5, style=mine[0])[0].points.shape == (5, 2)
+
+
 def test_bad_styles() -> None:
     task = handwriting()
+    with pytest.raises(SpecError, match=r"updates must be a whole number, got 2\.5"):
+        task.adapted(inks()[3], 2.5)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"all are left out \(none came\)"):
+        task.adapted(Inks([]), 1)
     with pytest.raises(SpecError, match="at least 1 update, got 0"):
         task.adapted(inks()[3], 0)
     with pytest.raises(DataError, match="at least one sample must be a line of known characters"):

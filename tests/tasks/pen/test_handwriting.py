@@ -14,10 +14,14 @@ from torch.distributions import Bernoulli, MultivariateNormal
 import unspool
 from tests.tasks.made import write_model
 from tests.tasks.pen.made import PEN, handwriting, inks, pen, write_inks
+from unspool.cells.lstm import LSTM
 from unspool.data.pen.measures import slant
 from unspool.data.pen.normalise import SMOOTH, Normaliser
 from unspool.data.pen.resampling import by_length
 from unspool.data.pen.strokes import Inks, Strokes
+from unspool.engine import dispatch
+from unspool.engine.dispatch import Choice
+from unspool.engine.library import has_bfloat16
 from unspool.errors import DataError, SpecError
 from unspool.tasks.pen.handwriting import UNCLIPPED, Handwriting
 from unspool.tasks.pen.options import HandwritingOptions
@@ -304,6 +308,7 @@ def test_what_describes_a_run() -> None:
     assert told["training_sequences"] + told["validation_sequences"] == len(inks())
     assert set(told["alphabet"]) == {c for s in inks() for c in str(s.text) if s}
     assert 2 < told["points_per_character"] < 8  # as asked for: 4 a letter
+    assert 5 <= told["characters_in_one_go"] <= 15  # of words of five letters at most
     assert "alphabet" not in handwriting(prediction=True).describe()
     assert handwriting().validation_cost() == pytest.approx(told["validation_points"] / told["training_points"])
     specimen = handwriting().specimen(None, 5)
@@ -321,6 +326,19 @@ def test_every_network_learns_and_writes(options: dict[str, Any]) -> None:
     loss.backward()
     assert all(bool(p.grad is not None and p.grad.isfinite().all() and p.grad.any()) for p in task.model.parameters())
     assert task.write("ev", points=3)[0].points.shape == (3, 2)
+
+
+@pytest.mark.parametrize("prediction", [False, True])
+def test_every_layer_rounds_its_factors_where_it_is_asked_to(prediction: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = handwriting(prediction=prediction, precision="bf16")
+    cells = [part for part in task.model.modules() if isinstance(part, LSTM)]
+    assert len(cells) == 2 and all(cell.precision == "bf16" for cell in cells)
+    assert all(part.precision == "float32" for part in handwriting().model.modules() if isinstance(part, LSTM))
+    if has_bfloat16():
+        chosen: list[Choice] = []
+        monkeypatch.setattr(dispatch, "_observers", [lambda _, choice: chosen.append(choice)])
+        task.loss(next(task.batches()), None, torch.Generator().manual_seed(0))
+        assert len(chosen) == 2 and all("in bfloat16" in choice.reason for choice in chosen)
 
 
 def one_point() -> list[Strokes]:

@@ -290,18 +290,15 @@ def test_strokes_without_a_text_flow_over_the_rows() -> None:
 
 
 def test_lines_are_as_long_as_page_and_training_allow(task: Handwriting) -> None:
-    class Known:
-        points_per_character = 20.0
-        reader = task.reader._replace(normaliser=replace(task.reader.normaliser, mean=(0.1, 0.0)))
-
-    pen: Pen = Known()  # type: ignore[assignment]  # a character is 2 sizes wide, 5 mm
+    reader = task.reader._replace(normaliser=replace(task.reader.normaliser, mean=(0.1, 0.0)))
+    pen = Pen(task.model, reader, 20.0)  # a character is 2 sizes wide, 5 mm
     assert usual_width(pen, 30, Page(size="fit")) == (15, 30)  # half is left to what it is led along
     assert usual_width(pen, 60, Page(size="140x100")) == (18, 18)  # 0.9 x 100 mm / 5 mm
     assert usual_width(pen, 30, Page(size="290x200")) == (15, 30)  # 45 fit, in three parts
     assert usual_width(pen, 30, Page(size="140x100", letter=1.25)) == (12, 30)  # 36 fit
     assert usual_width(pen, 0.1, Page(size="50x50")) == (1, 1)
-    wide = Strokes.of([[[4.0 * x, 1.0 - y / 8] for y in range(9)] for x in range(6)], text="abcde")  # 4 sizes each
-    assert usual_width(pen, 60, Page(size="140x100"), wide) == (9, 9)  # 0.9 x 100 mm / 10 mm
+    wide = Strokes.of([[[3.9 * x, 1.0 - y / 8] for y in range(9)] for x in range(6)], text="abcde")  # 3.9 sizes each
+    assert usual_width(pen, 60, Page(size="140x100"), wide) == (9, 9)  # 0.9 x 100 mm / 9.75 mm
     assert usual_width(pen, 30, Page(size="fit"), wide) == (25, 25) and usual_width(pen, 8, Page("fit"), wide) == (4, 4)
     # lines that belong together stand below each other where the page has no width
     found = task.manuscript("ab cd\n\nab", points=5, line_length=2)

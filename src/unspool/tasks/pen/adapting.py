@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Final
 
 import torch
@@ -18,18 +19,34 @@ CLIP: Final = 1.0
 BATCH: Final = 8
 
 
-def adapted(model: Scribe, data: PenData, symbols: int, updates: int, *, longest: int, rate: float = RATE) -> Scribe:
+def adapted(
+    model: Scribe,
+    data: PenData,
+    symbols: int,
+    updates: int,
+    *,
+    rate: float = RATE,
+    tell: Callable[[int], object] = lambda done: None,
+) -> Scribe:
     r"""Return a copy of a network after so many updates on a few samples; the network itself is not touched.
 
-    .. math:: \theta \leftarrow \theta - \eta_u \, \mathrm{Adam}(\nabla_\theta L / n), \quad \eta_u = \eta (1 - u / U)
+    .. math:: \theta \leftarrow \theta - \eta_u \, \mathrm{Adam}\left(g \min(1, 1 / \lVert g \rVert)\right), \quad
+        g = \nabla_\theta L / n, \quad \eta_u = \eta (1 - u / U)
 
-    with L the nats of a batch of at most 8 samples and n its points. Graves (2013), section 5.5, carries a hand over in
-    the state alone; that what was read shifts the weights is Krause et al. 2018, Dynamic evaluation of neural sequence
-    models, with Adam and a rate that falls to zero, so that the last samples do not count most.
+    with L the nats of a batch of at most 8 samples, each of them whole, n its points, U the updates, and betas of 0.9
+    and 0.99. Graves (2013), section 5.5, carries a hand over in the state alone; that what was read shifts the weights
+    is Krause et al. 2018, Dynamic evaluation of neural sequence models, with Adam and a rate that falls to zero, so
+    that the last samples do not count most.
+
+    Args:
+        symbols: V of the network's alphabet, 0 for one that reads no text.
+        rate: eta.
+        tell: is given the number of updates that are done, after each of them.
     """
     learner = copy.deepcopy(model).train()
     optimizer = torch.optim.Adam(learner.parameters(), lr=rate, betas=BETAS)
     device = model.output.weight.device
+    longest = int(data.lengths.max())
     batches = training_batches(data, symbols, device, batch_size=min(BATCH, len(data)), longest=longest, seed=0)
     noise = torch.Generator().manual_seed(0)  # of dropout and of the weights: what is written depends on nothing else
     for update in range(updates):
@@ -42,4 +59,5 @@ def adapted(model: Scribe, data: PenData, symbols: int, updates: int, *, longest
             (nats.sum() / lengths.sum()).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(learner.parameters(), CLIP)
         optimizer.step()
+        tell(update + 1)
     return learner.eval()

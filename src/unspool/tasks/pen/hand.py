@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from unspool.data.pen.read import ENDINGS, read_inks
 from unspool.data.pen.strokes import Inks, Strokes
@@ -13,6 +15,9 @@ from unspool.data.sources import Text, ending
 from unspool.errors import DataError, SpecError
 from unspool.tasks.pen.reading import Reader
 from unspool.tasks.pen.styles import named_style
+
+MOST: Final = 100  # samples of a hand that its size and slant are measured on
+SOMEBODY: Final = "somebody"
 
 Style: TypeAlias = "Strokes | str | os.PathLike[str] | Text"
 
@@ -48,6 +53,18 @@ def samples(style: Style) -> Inks:
     if isinstance(style, str) and style != "-" and not _is_path(style):
         return Inks([named_style(style)])
     return read_inks(style)
+
+
+def of_one_hand(inks: Sequence[Strokes]) -> list[Strokes]:
+    """The samples, those without a writer as of one: a style is somebody's."""
+    return [sample if sample.writer is not None else replace(sample, writer=SOMEBODY) for sample in inks]
+
+
+def others(inks: Sequence[Strokes], chosen: int) -> list[Strokes]:
+    """Up to `MOST` more samples of the writer of one of them; those without a writer are by one."""
+    writer = inks[chosen].writer
+    rest = (inks[place] for place in range(len(inks)) if place != chosen)
+    return list(islice((sample for sample in rest if sample.writer == writer), MOST))
 
 
 def verdict(reader: Reader, style: Strokes) -> str | None:

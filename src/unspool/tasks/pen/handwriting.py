@@ -32,7 +32,7 @@ from unspool.tasks.pen.model import Pace, PenModel
 from unspool.tasks.pen.options import HandwritingOptions
 from unspool.tasks.pen.reading import Arrangement, PenData, Reader, divided, encoded_parts, fitted
 from unspool.tasks.pen.sizing import handwriting_sizing
-from unspool.tasks.specimens import side_by_side, spread
+from unspool.tasks.specimens import batch_specimen, spread
 from unspool.training.checkpoint import load_parameters, parameters
 from unspool.training.options import Budget, TrainingOptions
 from unspool.training.protocol import Loss, Specimen, Task
@@ -207,7 +207,7 @@ class Handwriting(PenModel, Task):
         """Return samples spread over the data."""
         given = self.held if data is None else self.reader.encoded(read_inks(data))
         assert given is not None
-        return side_by_side(self.gather(given, spread(given.lengths)), steps)
+        return batch_specimen(self.gather(given, spread(given.lengths)), steps)
 
     def validation_cost(self) -> float:
         """Return the held-out points over the training points."""
@@ -220,12 +220,16 @@ class Handwriting(PenModel, Task):
         if self.training is None or self.held is None:
             return alphabet
         dropped: Counter[str] = self.training.dropped + self.held.dropped
+        pace: dict[str, Any] = {}
+        if self.symbols:
+            points = round(self.pace.per_character, 1)
+            pace = {"points_per_character": points, "characters_in_one_go": round(self.learned)}
         return {
             "training_sequences": len(self.training),
             "validation_sequences": len(self.held),
             "training_points": len(self.training.rows),
             "validation_points": len(self.held.rows),
-            **({"points_per_character": round(self.pace.per_character, 1)} if self.symbols else {}),
+            **pace,
             **alphabet,
             "left_out": dict(dropped),
             "split": self.split,

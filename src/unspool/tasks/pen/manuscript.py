@@ -9,7 +9,6 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from unspool.data.pen.strokes import Strokes
-from unspool.errors import SpecError
 from unspool.ink.options import Page
 from unspool.ink.page import LETTER
 from unspool.tasks.pen.breaking import Width, paragraphs
@@ -39,7 +38,7 @@ class Manuscript(NamedTuple):
         return [row for lines in self.paragraphs for row in ([[line.strokes] for line in lines] or [[]])]
 
 
-def usual_width(pen: Pen, learned: float, page: Page, style: Strokes | None = None) -> Width:
+def usual_width(pen: Pen, learned: float, page: Page, style: Strokes | Lead | None = None) -> Width:
     """Characters of a line that most likely fit on the page; `learned` are those that the network writes in one go.
 
     What it is led along before a line counts among them: a style, or up to half of them by itself.
@@ -64,7 +63,7 @@ def drafts(
     bias: float = 0.0,
     seed: int = 0,
     number: int = 0,
-    style: Strokes | None = None,
+    style: Strokes | Lead | None = None,
 ) -> Iterator[Manuscript]:
     """Write sample `number` of a text in lines of at most so many characters, and yield what is there after each line.
 
@@ -75,15 +74,11 @@ def drafts(
     Raises:
         DataError: characters that the network has not seen, all named, before anything is written. As of `Pen.lines`.
     """
-    alphabet = pen.reader.alphabet
-    if alphabet is None:
-        raise SpecError(f"this model reads no text, got {text!r}; leave it out")
-    single = " " not in alphabet.symbols
-    alphabet.check("".join(text.split()) if single else text)
     lead = None if style is None else pen.lead(style)
+    pen.check(text, lead)
     found: list[list[Line]] = []
     read: list[str] = []
-    planned = paragraphs(text, width, words=single)
+    planned = paragraphs(text, width, words=pen.single)
     total = sum(map(len, planned))
     for paragraph in planned:
         found.append([])
@@ -102,12 +97,12 @@ def _longer(lead: Lead | None, other: Lead | None) -> Lead | None:
     return max((found for found in (lead, other) if found), key=lambda found: len(found.text or ""), default=None)
 
 
-def _advance(pen: Pen, style: Strokes | None) -> float:
+def _advance(pen: Pen, style: Strokes | Lead | None) -> float:
     """Sizes a character: of the style, or else of what the network has learned."""
     if style is None or not style.text:
         return abs(pen.reader.normaliser.mean[0]) * pen.points_per_character
-    (found,) = pen.reader.normaliser.apply([style])
-    return float(np.ptp(found.strokes.points[:, 0])) / len(style.text)
+    led = pen.reader.normaliser.decode(pen.lead(style).rows)
+    return float(np.ptp(led.points[:, 0])) / len(style.text)
 
 
 def _parts(sample: Strokes) -> list[Strokes]:

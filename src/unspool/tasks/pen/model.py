@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
@@ -17,12 +17,12 @@ from unspool.ink.write import DRAWN, check_drawing, write_pages
 from unspool.nets.scribe import Scribe
 from unspool.tasks.pen.adapting import adapted
 from unspool.tasks.pen.breaking import Width
-from unspool.tasks.pen.hand import Style, hand, samples
+from unspool.tasks.pen.hand import Style, hand, of_one_hand, others, samples
 from unspool.tasks.pen.manuscript import Manuscript, drafts, usual_width
 from unspool.tasks.pen.options import HandwritingOptions
-from unspool.tasks.pen.reading import Reader
+from unspool.tasks.pen.reading import PenData, Reader
 from unspool.tasks.pen.request import check_asked
-from unspool.tasks.pen.writing import Line, Pen
+from unspool.tasks.pen.writing import Lead, Line, Pen
 
 NEAT: Final = 1.0
 UPDATES: Final = 100  # that a network is adapted by, where nobody says
@@ -49,6 +49,11 @@ class PenModel:
         """V, 0 for a network that reads no text."""
         return 0 if self.reader.alphabet is None else len(self.reader.alphabet)
 
+    @property
+    def learned(self) -> float:
+        """Characters, those of a style included, of as long a line as the network has learned to write in one go."""
+        return min(self.pace.long, self.options.longest) / self.pace.per_character
+
     def bias(self, asked: float | None) -> float:
         """How neatly it writes: where nobody says, a text is to be read, and strokes alone are as people make them."""
         return asked if asked is not None else NEAT if self.symbols else 0.0
@@ -65,7 +70,7 @@ class PenModel:
         bias: float | None = None,
         seed: int = 0,
         number: int = 0,
-        style: Style | None = None,
+        style: Style | Lead | None = None,
         points: int | None = None,
         line_length: int | None = None,
         weights: str = "f32",
@@ -86,27 +91,63 @@ class PenModel:
             SpecError: a text for a network without texts, or none for one with; a bias below 0, or no number.
         """
         asked: dict[str, Any] = {"bias": bias, "seed": seed, "number": number, "points": points, "weights": weights}
-        found = self.manuscript(text, style=None if style is None else hand(style), line_length=line_length, **asked)
+        found = self.manuscript(
+            text, style=None if style is None else self.led(style), line_length=line_length, **asked
+        )
         return [line.strokes for line in found.lines]
 
-    def adapted(self, style: Style | Inks, updates: int = UPDATES) -> Self:
-        """Return this model with a network that has gone on learning from all samples of a style: it takes up a hand.
+    def led(self, style: Style | Inks | Lead, sample: int = 0, text: str | None = None) -> Lead:
+        """Return one sample of a style as the network reads it, by the size and slant of all that its writer wrote.
 
-        What a `style` leaves in the network's state is size, slant and joins; letters as somebody forms them come with
-        a few updates on lines of theirs. For more than some dozens of lines, train with `--from`.
+        It can be given as a style itself, which a file with several samples is the first of otherwise.
+
+        Raises:
+            DataError, SpecError: as of `unspool.tasks.pen.hand.hand`.
+        """
+        if isinstance(style, Lead):
+            return style
+        found = style if isinstance(style, Inks) else samples(style)
+        chosen = hand(found, sample, text)
+        return self.pen().lead(chosen, others(found, sample))
+
+    def encoded_style(self, style: Style | Inks) -> PenData:
+        """Return the samples of a style that the network can learn from, those without a writer as of one hand.
 
         Raises:
             DataError: not one of the samples is a line of characters that the model knows.
-            SpecError: updates below 1; there is no style of that name.
+            SpecError: there is no style of that name.
         """
+        return self.reader.encoded(of_one_hand(style if isinstance(style, Inks) else samples(style)))
+
+    def adapted(
+        self, style: Style | Inks | PenData, updates: int = UPDATES, *, tell: Callable[[int], object] | None = None
+    ) -> Self:
+        """Return this model with a network that has gone on learning from all samples of a style: it takes up a hand.
+
+        What a `style` leaves in the network's state is size, slant and joins; letters as somebody forms them come with
+        a few updates on lines of theirs, and letters that these lines do not have get worse. For more than some dozens
+        of lines, train with `--from`. `tell` is given the number of updates that are done, after each.
+
+        Raises:
+            DataError, SpecError: as of `encoded_style`; updates below 1, or no whole number.
+        """
+        check_asked(None, updates=updates)
         if updates < 1:
             raise SpecError(f"a network is adapted by at least 1 update, got {updates}; {UPDATES} are usual")
-        inks = style if isinstance(style, Inks) else samples(style)
+        data = style if isinstance(style, PenData) else self.encoded_style(style)
         found = copy.copy(self)
-        found.model = adapted(
-            self.model, self.reader.encoded(inks), self.symbols, updates, longest=self.options.longest
-        )
+        found.model = adapted(self.model, data, self.symbols, updates, tell=tell or (lambda done: None))
         return found
+
+    def check(self, text: str | None, style: Lead | None = None, weights: str = "f32") -> None:
+        """Refuse what `write` would refuse, before anything takes long.
+
+        Raises:
+            DataError, SpecError: as of `write`.
+        """
+        pen = self.pen(weights)
+        if text is not None and self.symbols:
+            pen.check(text, style)
 
     def manuscript(self, text: str | None = None, **asked: Any) -> Manuscript:
         """Return the last one of `drafts`: all lines."""
@@ -118,7 +159,7 @@ class PenModel:
         text: str | None = None,
         *,
         page: Page | None = None,
-        style: Strokes | None = None,
+        style: Strokes | Lead | None = None,
         line_length: int | None = None,
         echo: bool = False,
         weights: str = "f32",
@@ -139,8 +180,7 @@ class PenModel:
             yield Manuscript([list(self.pen(weights).lines(text, style=style, echo=echo, first=number, **asked))])
             return
         pen = self.pen(weights)
-        learned = min(self.pace.long, self.options.longest) / self.pace.per_character
-        usual = usual_width(pen, learned, page or Page(size="fit"), style)
+        usual = usual_width(pen, self.learned, page or Page(size="fit"), style)
         width = usual if line_length is None else Width(line_length, line_length)
         yield from drafts(pen, text, width, style=style, **asked)
 
@@ -158,7 +198,7 @@ class PenModel:
         style, chosen = asked.pop("style", None), page or Page()
         check_drawing(Path(path), chosen, "the name of a page")
         layout = chosen if Path(path).suffix.lower() in DRAWN else None
-        found = self.manuscript(text, page=layout, style=None if style is None else hand(style), echo=echo, **asked)
+        found = self.manuscript(text, page=layout, style=None if style is None else self.led(style), echo=echo, **asked)
         return write_pages(found.ink(layout), Path(path), chosen)
 
     def pen(self, weights: str = "f32") -> Pen:
@@ -175,11 +215,11 @@ class PenModel:
         self,
         text: str | None = None,
         *,
-        style: Style | None = None,
+        style: Style | Lead | None = None,
         weights: str = "f32",
         bias: float | None = None,
         **asked: Any,
     ) -> Iterator[Line]:
         """Yield samples of a single line, with the path of the window. See `Pen`."""
         asked["bias"] = self.bias(bias)
-        return self.pen(weights).lines(text, style=None if style is None else hand(style), **asked)
+        return self.pen(weights).lines(text, style=None if style is None else self.led(style), **asked)

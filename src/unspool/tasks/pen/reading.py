@@ -67,7 +67,7 @@ class Reader(NamedTuple):
             else:
                 dropped[reason] += 1
         if not kept:
-            told = ", ".join(f"{count} by {reason!r}" for reason, count in dropped.most_common())
+            told = ", ".join(f"{count} by {reason!r}" for reason, count in dropped.most_common()) or "none came"
             raise DataError(
                 f"at least one sample must be a line of known characters, but all are left out ({told}); "
                 "give lines with what they say"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -90,7 +90,7 @@ class Pen:
                 f"a line is written with a bias of at least 0, a count and points of at least 1, got bias={bias}, "
                 f"count={count}, points={points}; bias 0 is as people write, 1 is neat"
             )
-        lead = self.lead(style) if isinstance(style, Strokes) else style
+        lead = None if style is None else self.lead(style)
         read, limit = self._asked(text, lead, points)
         said = None if text is None or self.reader.alphabet is None else self.reader.alphabet.check(text)
         self.net.eval()
@@ -98,12 +98,31 @@ class Pen:
         numbers = range(first, first + count)
         return (self._line(start, said, Draws(seed, [number]), 1 + bias, limit) for number in numbers)
 
-    def lead(self, style: Strokes) -> Lead:
-        """Return anyone's strokes as the network reads them."""
-        (found,) = self.reader.normaliser.apply([style])
+    def lead(self, style: Strokes | Lead, others: Sequence[Strokes] = ()) -> Lead:
+        """Return anyone's strokes as the network reads them; size and slant are measured on others of the hand too."""
+        if isinstance(style, Lead):
+            return style
+        hand = [replace(sample, writer="") for sample in (*others, style)]
+        *_, found = self.reader.normaliser.apply(hand)
         along, up = found.placement[:, :2].T  # where (1, 0) and (0, 1) go
         slant = float(along @ up / (along @ along))
         return Lead(self.reader.normaliser.encode(found.strokes), style.text, slant)
+
+    @property
+    def single(self) -> bool:
+        """Whether the network has learned single words, so that no blank is known to it."""
+        return self.reader.alphabet is not None and " " not in self.reader.alphabet.symbols
+
+    def check(self, text: str, lead: Lead | None = None) -> None:
+        """Refuse a text of any length that cannot be written, or not in that hand.
+
+        Raises:
+            DataError, SpecError: as of `lines`; all characters that the network has not seen are named.
+        """
+        if self.reader.alphabet is None:
+            raise SpecError(f"this model reads no text, got {text!r}; leave it out")
+        said = self.reader.alphabet.check("".join(text.split()) if self.single else text)
+        self._asked(said, lead, None)
 
     def read(self, text: str, style: Lead | None = None) -> str:
         """Return all that the network reads to write a text: that of the style, a blank, and its own."""

@@ -28,7 +28,7 @@ from unspool.tasks.batches import Gathered
 from unspool.tasks.confusion import draw_confusion
 from unspool.tasks.dependent import check_dependent
 from unspool.tasks.holdout import fraction_of, is_given, judged_on, listed, located, paths_of
-from unspool.tasks.specimens import side_by_side, spread
+from unspool.tasks.specimens import batch_specimen, spread
 from unspool.tasks.tagging.batches import Batch, batch_of, cut
 from unspool.tasks.tagging.encoding import Encoding, Symbols, encoding_from_dict, encoding_of
 from unspool.tasks.tagging.options import TaggerOptions
@@ -285,7 +285,7 @@ class Tagger(Task):
             with torch.no_grad():
                 guess = self.model(batch.values, batch.lengths).raw.argmax(-1)
             batch = batch._replace(labels=guess.where(mask(batch.lengths, len(guess)).t(), UNSCORED))
-        return side_by_side(batch, steps)
+        return batch_specimen(batch, steps)
 
     def validation_cost(self) -> float:
         """Return the held-out steps over the training steps."""

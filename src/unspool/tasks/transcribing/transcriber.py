@@ -24,7 +24,7 @@ from unspool.spec import replace
 from unspool.tasks.batches import Gathered
 from unspool.tasks.dependent import check_dependent
 from unspool.tasks.holdout import fraction_of, is_given, judged_on, located, split_told
-from unspool.tasks.specimens import side_by_side, spread
+from unspool.tasks.specimens import batch_specimen, spread
 from unspool.tasks.transcribing.inputs import Given, Input
 from unspool.tasks.transcribing.kinds import built_in, input_class, kind_of, read
 from unspool.tasks.transcribing.measures import commonest, error_rates
@@ -288,7 +288,7 @@ class Transcriber(Task):
         given = self.held if data is None else sampled(self._given(data), self.source, texts=True).samples
         assert given is not None
         given = fitting(given, self.targets, self.steps_per_frame)
-        return side_by_side(self.gather(given, spread(given.lengths)), steps)
+        return batch_specimen(self.gather(given, spread(given.lengths)), steps)
 
     def validation_cost(self) -> float:
         """Return the held-out steps over the training steps."""
