@@ -257,8 +257,12 @@ def priming(given: argparse.Namespace) -> None:
     print(f"in {len(known)} pieces of about {PIECE} characters\n")
     written: dict[str, list[tuple[str, Strokes]]] = {"real lines": [], "unprimed": [], "primed": []}
     adapted = f"primed, --adapt {given.adapt}"
+    others: list[tuple[Sums, Sums]] = []
     for writer, own in lines.items():
         learned_from = task.adapted(Inks(own), given.adapt) if given.adapt else None
+        if learned_from is not None:
+            data = task.encoded_style(Inks(learned[writer]))
+            others.append((sums_of(task, data), sums_of(learned_from, data)))
         for number, style in enumerate(own):
             text = known_part(task, SENTENCES[number % len(SENTENCES)])
             written["real lines"].append((writer, style))
@@ -274,6 +278,15 @@ def priming(given: argparse.Namespace) -> None:
         right = [recognised(judge, task, strokes) == writer for writer, strokes in samples]
         rows.append([kind, len(right), f"{100 * statistics.mean(right):.0f} %"])
     print_table(["lines", "count", "taken for those of the writer"], rows)
+    if others:
+        before, after = (added(sums) for sums in zip(*others, strict=True))
+        changed = (after.nats - before.nats) / before.points
+        worse = sum(after.nats > before.nats for before, after in others)
+        print(
+            f"\non {before.lines} other lines of theirs --adapt {given.adapt} changes the loss by {changed:+.3f} ",
+            end="",
+        )
+        print(f"nats a point; it rises for {worse} of {len(others)} writers")
     if given.page is not None:
         pairs = zip(written["real lines"], written[adapted if given.adapt else "primed"], strict=True)
         ink = [[line] for (_, real), (_, sample) in pairs for line in (in_sizes(task, real), sample)]
