@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from torch.nn import functional
 from unspool.cells.base import Cell
 from unspool.engine.generator import WEIGHTS
 from unspool.engine.library import has_bfloat16
+from unspool.engine.products import products
 from unspool.engine.writing import WindowText, Writer
 from unspool.nets.scribe import SynthesisNet, shifted
 from unspool.nets.window import Memory, remembered
@@ -204,11 +206,10 @@ class Pens:
     def make(self, do: str, hidden: int, layers: int, batch: int, width: int, steps: int) -> Any:
         """What is timed, or what gives an error."""
         net, plain = networks(hidden, layers)
-        if do in ("train", "check"):
-            in_precision(net, self.name)
         points, memory = data(batch, steps, width)
         if do == "train":
-            return lambda: train(plain if self.name == "torch" else net, points, memory)
+            chosen = plain if self.name == "torch" else net
+            return in_precision(chosen, self.name, lambda: train(chosen, points, memory))
         if do == "check":
             return lambda: training_error(self.name, (hidden, layers), points, memory)
         if self.name == "torch" and do == "write":
@@ -231,11 +232,19 @@ def networks(hidden: int, layers: int) -> tuple[SynthesisNet, Plain]:
     return net, plain
 
 
-def in_precision(net: Any, name: str) -> None:
-    """Let the products of our layers have bfloat16 factors, of the peer of that name."""
-    for part in parts(net) if name == "bf16" else []:
+def in_precision(net: Any, name: str, work: Callable[[], Any]) -> Callable[[], Any]:
+    """The work with bfloat16 factors in all products, for the peer of that name."""
+    if name != "bf16":
+        return work
+    for part in parts(net):
         if isinstance(part, Cell):
             part.precision = "bf16"
+
+    def rounded() -> Any:
+        with products("bf16"):
+            return work()
+
+    return rounded
 
 
 def data(batch: int, steps: int, width: int) -> tuple[Tensor, Memory]:
@@ -262,8 +271,7 @@ def train(net: Any, points: Tensor, memory: Memory) -> None:
 def training_error(name: str, sizes: tuple[int, int], points: Tensor, memory: Memory) -> float:
     """Of loss and gradients, against torch in float64."""
     chosen, exact = networks(*sizes)[name == "torch"], networks(*sizes)[1].double()
-    in_precision(chosen, name)
-    found = gradients(chosen, points, memory)
+    found = in_precision(chosen, name, lambda: gradients(chosen, points, memory))()
     truth = gradients(exact, points.double(), memory._replace(values=memory.values.double()))
     pairs = zip(found, truth, strict=True)
     return max(float((ours - theirs).abs().max() / theirs.abs().max()) for ours, theirs in pairs)

@@ -107,7 +107,7 @@ class TrainingOptions:
     validation: str = "0.1"
     """A file, or the fraction of the data held out."""
     precision: Literal["float32", "bf16"] = "float32"
-    """bf16 rounds the factors of the recurrent layers' products: faster where the processor has them, less exact."""
+    """bf16 rounds the factors of matrix products in training: faster where the processor has them, less exact."""
     seed: Annotated[int, Between(0, 2**63 - 1)] = 0
     """Seed of weights, order and dropout."""
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from unspool.cells import state as trees
 from unspool.draws import noise_generator
+from unspool.engine.products import products
 from unspool.errors import CheckpointError, SpecError
 from unspool.training.checkpoint import check_shape, load_parameters, parameters
 from unspool.training.parallel import Divisible, Ranks
@@ -80,11 +81,12 @@ class Training:
         """Make one update with the given learning rate; a gradient that is not finite changes nothing."""
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
-        result = self._loss()
-        items = self.ranks.meet(result.items)
-        mean = result.sum / max(1, items)  # this process's share of it
-        if mean.requires_grad:
-            mean.backward()  # type: ignore[no-untyped-call]
+        with products(self.task.options.precision):
+            result = self._loss()
+            items = self.ranks.meet(result.items)
+            mean = result.sum / max(1, items)  # this process's share of it
+            if mean.requires_grad:
+                mean.backward()  # type: ignore[no-untyped-call]
         loss = self.ranks.add_gradients(list(self.model.parameters()), mean)
         norm = float(nn.utils.clip_grad_norm_(self.model.parameters(), self.task.options.clip))
         self.state = None if result.state is None else trees.detach(result.state)
