@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, list[str]] = {
     "nn": [*LEAVES, "cells", "engine"],
     "nets": MODELS,
     "decode": [*CHOICE, "cells.state"],
-    "training": PROTOCOL,
+    "training": [*PROTOCOL, "engine.products"],
     "probe": [*PROTOCOL, "cells", "engine", "training.protocol"],
     "tasks": BELOW_TASKS,
     "cli": [*BELOW_TASKS, "tasks", "__init__"],

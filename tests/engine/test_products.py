@@ -13,7 +13,7 @@ from tests.tasks.pen.made import handwriting
 from unspool.engine import products as engine_products
 from unspool.engine.dispatch import kernels
 from unspool.engine.library import has_bfloat16
-from unspool.engine.products import products
+from unspool.engine.products import products, without_effect
 from unspool.training.state import Training
 
 needs_bfloat16 = pytest.mark.skipif(
@@ -65,6 +65,8 @@ def test_nothing_changes_without_such_products(generator: torch.Generator, monke
     for precision in ("float32", "bf16"):
         with products(precision):
             assert all(map(torch.equal, exact, everything(generator.set_state(start))))
+        assert without_effect(precision) == "" or precision == "bf16"
+    assert "--precision bf16 computes in float32" in without_effect("bf16")
 
 
 @needs_bfloat16

@@ -27,3 +27,10 @@ def products(precision: str) -> Iterator[None]:
         yield
     finally:
         matmul.fp32_precision = before
+
+
+def without_effect(precision: str) -> str:
+    """Why a precision changes nothing on this machine; empty where it does, or is none to speak of."""
+    if precision == "float32" or has_bfloat16():
+        return ""
+    return f"the native engine has no bfloat16 products on this processor: --precision {precision} computes in float32"

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from unspool.engine.library import has_bfloat16
+from unspool.engine.products import without_effect
 from unspool.errors import CheckpointError, MissingExtra, SpecError
 from unspool.figure import save
 from unspool.spec import from_dict, to_dict
@@ -118,7 +118,7 @@ def begin(
             task.sources = paths_of(data)  # "-" stays: it means the text that the run keeps
             task.model = task.build().to(ranks.place(choose_device(device)))
             remark = "" if start is None else _told(task.inherit(start, str(base)), _overlap(start, task, str(base)))
-            remark = _told(remark, _unrounded(task))
+            remark = _told(remark, without_effect(task.options.precision))
             training = Training(task, ranks)
             if baseline and ranks.first:
                 _announce(ranks, tell, "measuring the baseline")
@@ -356,13 +356,6 @@ def _overlap(base: Task, task: Task, origin: str) -> str:
     if base.fingerprint == task.fingerprint or fraction_of(task.options.validation) is None:
         return ""
     return f"what is held out is new to the network only if it was not among the data that {origin} was trained on"
-
-
-def _unrounded(task: Task) -> str:
-    """Whether what --precision asks for changes nothing here."""
-    if getattr(task.options, "precision", "float32") == "float32" or has_bfloat16():
-        return ""
-    return "the native engine has no bfloat16 products on this processor: --precision bf16 computes in float32"
 
 
 def _told(*remarks: str) -> str:

@@ -290,17 +290,19 @@ def test_the_stairs_of_a_coarse_tablet_are_left_if_asked_for() -> None:
     assert lengths[0] < 0.95 * lengths[1]
 
 
-def test_a_model_from_before_there_was_smoothing_goes_on_without(tmp_path: Path) -> None:
-    session = begin("handwriting", inks(), base="handwriting", options={"longest": 9, "batch_size": 4},
-                    out=str(tmp_path / "next"))  # fmt: skip
-    base = unspool.load("handwriting")
-    assert isinstance(session.task, Handwriting) and isinstance(base, Handwriting)
-    assert session.task.reader.normaliser == base.reader.normaliser
-    assert base.reader.normaliser.smooth == 0
-    assert not base.options.smooth and not session.task.options.smooth  # type: ignore[attr-defined]
-    trained(tmp_path / "smooth", inks(), steps=2)
+def test_a_model_that_learned_without_smoothing_goes_on_without(tmp_path: Path) -> None:
+    for name, smooth in (("rough", False), ("smooth", True)):
+        trained(tmp_path / name, inks(), steps=2, smooth=smooth)
+        base = unspool.load(str(tmp_path / name))
+        session = begin("handwriting", inks(), base=str(tmp_path / name), out=str(tmp_path / f"after-{name}"))
+        assert isinstance(session.task, Handwriting) and isinstance(base, Handwriting)
+        assert session.task.reader.normaliser == base.reader.normaliser
+        assert base.reader.normaliser.smooth == smooth * SMOOTH
+        assert session.task.options.smooth is smooth  # type: ignore[attr-defined]
     with pytest.raises(SpecError, match="--smooth is fixed by --from: the model has True, got False"):
         begin("handwriting", inks(), base=str(tmp_path / "smooth"), options={"smooth": False})
+    stored = {name: value for name, value in Normaliser(smooth=SMOOTH).to_dict().items() if name != "smooth"}
+    assert Normaliser.from_dict(stored).smooth == 0  # a file from before there was smoothing
 
 
 def test_what_describes_a_run() -> None:
