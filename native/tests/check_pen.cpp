@@ -100,13 +100,14 @@ void check_layer(bool peephole) {
                                static_cast<int32_t>(draw(1, 3)), 0};
   unspool_windowed w = {layer, V, K, U, texts.values.data(), texts.ends.data(), start ? kappa.data() : nullptr,
                               start ? window.data() : nullptr, weight.data(), shape.data()};
-  Parts first;
+  Parts firsts[2];  // in float32 and with bfloat16: the window's exponentials make much of a rounding, but ways round alike
   for (const Way& way : ways) {
     if (!go(way)) continue;
     w.layer.bfloat16 = way.bfloat16;
     const Parts found = run(w, x, dy, dstate);
+    Parts& first = firsts[way.bfloat16];
     if (first.empty()) first = found;
-    compare("a layer with a window", way, found, first, bound(way));
+    compare("a layer with a window", way, found, first, way.bfloat16 ? 1e-2f : 1e-3f);
   }
 }
 
