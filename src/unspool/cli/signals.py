@@ -6,6 +6,7 @@ Free of torch, so that a command can be ended while torch is imported.
 from __future__ import annotations
 
 import signal
+import sys
 from types import FrameType
 
 
@@ -43,8 +44,6 @@ class Interrupt:
 
 
 def _is_lost(kind: type[BaseException] | None) -> bool:
-    if kind is None:
-        return False
-    from unspool.training.parallel import Lost
-
-    return issubclass(kind, Lost)
+    # not imported here: the signal may have come in the middle of an import of torch, which does not bear a second one
+    lost = getattr(sys.modules.get("unspool.training.parallel"), "Lost", None)
+    return kind is not None and lost is not None and issubclass(kind, lost)
