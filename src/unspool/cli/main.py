@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from cyclopts import App, CycloptsError, MissingArgumentError, UnknownOptionError, UnusedCliTokensError
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter, UnknownOptionError, UnusedCliTokensError
 
 from unspool import __version__
 from unspool.cli import clock
+from unspool.cli.settings import exact
 from unspool.cli.signals import Interrupted
 from unspool.cli.streams import DASH, use_utf8
 from unspool.errors import SpecError, UnspoolError
@@ -42,6 +43,7 @@ app = App(
     help="Train, generate with and look inside recurrent neural networks on your own sequences.",
     version=__version__,
     help_format="plaintext",
+    default_parameter=Parameter(converter=exact),
     suppress_keyboard_interrupt=False,  # `run` tells what has come of it
 )
 for verb, summary in VERBS.items():  # by name, so that only the verb that is asked for is imported

@@ -5,10 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from unspool.cli import clock
-from unspool.cli.settings import Flat, Machine, whole
+from unspool.cli.settings import Flat, Machine
 from unspool.cli.signals import Interrupt
 from unspool.cli.streams import print_json, remark
 from unspool.training.options import Budget
@@ -19,7 +17,7 @@ def resume(
     *,
     minutes: float | None = None,
     epochs: float | None = None,
-    steps: Annotated[int | None, Parameter(converter=whole)] = None,
+    steps: int | None = None,
     quiet: bool = False,
     json: bool = False,
     machine: Annotated[Machine, Flat] = Machine(),  # noqa: B008 (frozen)

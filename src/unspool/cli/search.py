@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter
-
-from unspool.cli.settings import whole
 from unspool.errors import SpecError
 
 if TYPE_CHECKING:
@@ -18,7 +15,7 @@ if TYPE_CHECKING:
 class SearchSettings:
     """How wide a transcriber looks for a text, and which language model it asks."""
 
-    beam: Annotated[int | None, Parameter(converter=whole)] = None
+    beam: int | None = None
     """Of a transcriber: how many beginnings of a text are kept in mind; 1 reads the best path (16 with --language)."""
     language: str | None = None
     """Of a transcriber: run or model file of a character language model that is asked beside it."""

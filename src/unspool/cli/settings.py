@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
-from cyclopts import Parameter, Token
+from cyclopts import Parameter, Token, convert
 
 from unspool.errors import SpecError
 
 
-def whole(_: type, tokens: Sequence[Token]) -> int:
-    """Return the number that one flag was given; without this, cyclopts would round 1.5 to 2."""
-    value = tokens[0].value
-    try:
-        return int(value)
-    except ValueError:
-        raise SpecError(f"{tokens[0].keyword} must be a whole number, got {value}") from None
+def exact(kind: Any, tokens: Sequence[Token]) -> Any:
+    """Return the value of a flag, whose type is `kind`, as cyclopts does, which alone would round 1.5 to 2."""
+    kinds = get_args(kind) or (kind,)
+    if int in kinds and float not in kinds and len(tokens) == 1:
+        try:
+            return int(tokens[0].value)
+        except ValueError:
+            if str not in kinds:
+                raise SpecError(f"{tokens[0].keyword} must be a whole number, got {tokens[0].value}") from None
+    return convert(kind, tokens)
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,9 @@ class TrainSettings:
     """Train so long; counts the whole command."""
     epochs: float | None = None
     """Train so many passes over the data."""
-    steps: Annotated[int | None, Parameter(converter=whole)] = None
+    steps: int | None = None
     """Train so many updates."""
-    seeds: Annotated[int | None, Parameter(converter=whole)] = None
+    seeds: int | None = None
     """Train so many networks, from --seed on, each with the whole budget, and tell mean and range."""
     baseline: bool = True
     """Measure the simple baseline too."""

@@ -9,11 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, Literal
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
-from cyclopts import Parameter
-
-from unspool.cli.settings import whole
 from unspool.cli.signals import Interrupt, Interrupted
 from unspool.cli.streams import json_text, remark
 from unspool.data.rows import Row, Rows, rows_like
@@ -39,11 +36,11 @@ class StreamSettings:
     """With --stream: the column that tells streams apart, each with its own state."""
     state: str | None = None
     """With --stream: file that the states are taken from, if it is there, and saved to at the end."""
-    max_streams: Annotated[int | None, Parameter(converter=whole)] = None
+    max_streams: int | None = None
     """With --stream: how many streams are kept (100000); for one more, the one not seen for longest begins anew."""
     format: Literal["csv", "tsv", "jsonl"] | None = None
     """With --stream: how rows are written; guessed from the first line."""
-    rate: Annotated[int | None, Parameter(converter=whole)] = None
+    rate: int | None = None
     """With --stream of a sound: it is no WAV but raw 16-bit samples of one channel, so many a second."""
 
 
