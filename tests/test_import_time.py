@@ -61,9 +61,9 @@ def processor_seconds(*arguments: str) -> float:
 
 @pytest.mark.parametrize("command", ["--help", "train language --help", "train classifier --help", "sample --help"])
 def test_help_answers_at_once(command: str) -> None:
-    """In 0.3 s; on a machine that is slow just now, within thrice what the libraries alone take on it to be loaded."""
+    """In 0.3 s; on a machine that is slow just now, within four times what the libraries alone take to be loaded."""
     words = command.split()
     assert "Usage" in python("-m", "unspool", *words).stdout  # and what is not yet compiled is compiled
     libraries = best(lambda: processor_seconds("-c", "import cyclopts, rich.console"), 0.0)
-    bound = max(0.3, 3 * libraries)
+    bound = max(0.3, 4 * libraries)
     assert best(lambda: processor_seconds("-m", "unspool", *words), bound) < bound

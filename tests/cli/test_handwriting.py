@@ -20,7 +20,7 @@ import unspool
 from tests.tasks.made import model_bytes
 from tests.tasks.pen.made import inks
 from unspool.cli.main import run
-from unspool.data.pen.strokes import Strokes
+from unspool.data.pen.strokes import Inks, Strokes
 from unspool.ink.write import write_ink
 from unspool.tasks.pen.handwriting import Handwriting
 from unspool.tasks.pen.writing import Pen
@@ -35,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("textless").write_bytes(model_bytes("handwriting", prediction=True))
     Path("chars").write_bytes(model_bytes("language"))
     Path("classes").write_bytes(model_bytes("classifier"))
-    write_ink([[sample] for sample in inks()[:3]], Path("me.json"))
+    write_ink([[replace(sample, writer="me")] for sample in inks()[:3]], Path("me.json"))
 
 
 Wrote = Callable[..., str]
@@ -152,7 +152,7 @@ def test_a_style_is_chosen_and_told_its_text(wrote: Wrote) -> None:
     assert Path("told.json").read_bytes() == Path("known.json").read_bytes() != Path("styled.json").read_bytes()
 
 
-def test_a_copy_of_the_network_learns_from_all_samples_of_a_style(
+def test_a_copy_of_the_network_learns_from_all_samples_of_a_writer(
     wrote: Wrote, refused: Wrote, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = ["pen", "ab", "--style", "me.json", "--style-sample", "1", "--adapt", "3"]
@@ -162,7 +162,15 @@ def test_a_copy_of_the_network_learns_from_all_samples_of_a_style(
     np.testing.assert_array_equal(unspool.read_inks("own.json")[0].points, expected.points)
     assert run(["sample", *asked]) == 0
     assert "3 updates on 3 samples of the style\n" in capsys.readouterr().err
-    assert "--style-text for one of them" in refused(*asked, "--style-text", "abc")
+    write_ink([[sample] for sample in inks()[:10]], Path("many.json"))  # writers 0 to 7, and two of them again
+    asked[asked.index("me.json")] = "many.json"
+    assert run(["sample", *asked, "--output", "one-of-many.json"]) == 0
+    assert "3 updates on 2 samples of the style by its writer, the file has 10\n" in capsys.readouterr().err
+    model = unspool.load("pen")
+    mine = model.adapted(Inks([inks()[1], inks()[9]]), 3)
+    expected = mine.write("ab", style=mine.led("many.json", 1))[0]
+    np.testing.assert_array_equal(unspool.read_inks("one-of-many.json")[0].points, expected.points)
+    assert "with --style-text for one of them" in refused(*asked, "--style-text", "abc")
     write_ink([[inks()[0]]], Path("one.json"))
     wrote("pen", "ab", "--style", "one.json", "--style-text", str(inks()[0].text), "--adapt", "2", "--output", "a.json")
     wrote("pen", "ab", "--style", "one.json", "--adapt", "2", "--output", "b.json")
@@ -171,12 +179,23 @@ def test_a_copy_of_the_network_learns_from_all_samples_of_a_style(
 
 
 def test_what_a_network_cannot_learn_from_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    known, other, silent = inks()[0], inks()[1], replace(inks()[2], text=None)
+    known, other, silent = (replace(sample, writer=None) for sample in inks()[:3])
+    silent = replace(silent, text=None)
     strange = replace(other, text="\N{SNOWMAN}" + str(other.text)[1:])
     write_ink([[known], [strange], [silent]], Path("some.json"))
     assert run(["sample", "pen", "ab", "--style", "some.json", "--adapt", "1", "--json"]) == 0
     told = capsys.readouterr().err
-    assert "1 update on 1 of 3 samples of the style, left out: 1 by 'rare character', 1 by 'no text'\n" in told
+    assert "1 update on 1 of 3 samples of the style, left out: " in told
+    assert "1 by 'rare character' (a character that is not in the alphabet)" in told and "1 by 'no text' (" in told
+
+
+def test_a_word_that_is_longer_than_a_line_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["sample", "pen", "ab abcdef", "--line-length"]
+    assert run([*asked, "4", "--output", "cut.json"]) == 0
+    assert "'abcdef' was cut, longer than a line" in capsys.readouterr().err
+    assert [ink.text for ink in unspool.read_inks("cut.json")] == ["ab", "abcd", "ef"]
+    assert run([*asked, "6", "--output", "whole.json"]) == 0
+    assert "cut" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -214,7 +233,7 @@ def test_a_style_that_is_no_line_is_doubted(capsys: pytest.CaptureFixture[str]) 
     both = Strokes.of([*inks()[0].strokes(), *columns.strokes()], text=inks()[0].text)
     write_ink([both], "two.json")
     assert run(["sample", "pen", "ab", "--style", "two.json", "--json"]) == 0
-    assert "as a sample of training it would have been left out (several lines)" in capsys.readouterr().err
+    assert "as a sample of training it would have been left out (several lines: it is" in capsys.readouterr().err
     assert run(["sample", "pen", "ab", "--style", "me.json", "--json"]) == 0
     assert "left out" not in capsys.readouterr().err
 

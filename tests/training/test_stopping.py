@@ -56,6 +56,20 @@ def test_events_and_log_tell_the_same(data: Path) -> None:
     assert {"step", "seconds", "loss", "learning_rate", "tokens_per_second"} <= lines[0].keys()
 
 
+def test_what_is_left_is_reckoned_from_the_updates_alone(data: Path) -> None:
+    """Neither an hour of reading nor the part of a training before it was stopped counts."""
+    out = str(data.with_name("run"))
+    budget = Budget("steps", 20)
+    session = begin("language", [str(data)], options=LANGUAGE, budget=budget, out=out, spent=lambda: 3600.0)
+    for event in session.events:
+        if isinstance(event, Progress) and event.step == 10:
+            break
+    session.events.close()
+    assert isinstance(event, Progress) and event.seconds > 3600 > 60 > event.remaining > 0
+    again = [event for event in reopen(out).events if isinstance(event, Progress)]
+    assert again[0].step == 11 and 60 > again[0].remaining > 0 == again[-1].remaining
+
+
 def test_the_learning_rate_warms_up_and_falls_to_zero(data: Path) -> None:
     rates = [e.learning_rate for e in new(data, 40, learning_rate=0.01).events if isinstance(e, Progress)]
     expected = [learning_rate(0.01, step, step / 40, warmup_steps(40)) for step in range(40)]

@@ -47,7 +47,9 @@ app = App(
     suppress_keyboard_interrupt=False,  # `run` tells what has come of it
 )
 for verb, summary in VERBS.items():  # by name, so that only the verb that is asked for is imported
-    app.command(f"unspool.cli.{verb}:{'app' if verb == 'train' else verb}", name=verb, help=summary)
+    # sample has many flags: working its usage out from them takes long
+    usage = {"usage": "Usage: unspool sample [OPTIONS] RUN [TEXT]"} if verb == "sample" else {}
+    app.command(f"unspool.cli.{verb}:{'app' if verb == 'train' else verb}", name=verb, help=summary, **usage)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

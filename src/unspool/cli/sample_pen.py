@@ -64,6 +64,7 @@ def sample_pen(model: Handwriting, run: str, text: str | None, shared: Shared, r
                 _draw_window(found[-1], _numbered(request.window, number, shared.count))
             if interrupt.number:
                 break
+    _tell_cut(found)
     _tell_unfinished(found, model)
     if shared.json:
         print_json(_described(run, given, shared.seed, asked["bias"], request, found), indent=None)
@@ -186,7 +187,7 @@ def _style(model: Handwriting, found: Inks, request: PenRequest) -> Lead:
 
     if request.adapt and request.style_text is not None and len(found) > 1:
         raise SpecError(
-            f"--adapt learns from all {len(found)} samples of the style, got --style-text for one of them; "
+            f"--adapt learns from all samples of a writer, got {len(found)} with --style-text for one of them; "
             "put the texts into the file, or leave one of the two out"
         )
     sample = request.style_sample or 0
@@ -198,16 +199,20 @@ def _style(model: Handwriting, found: Inks, request: PenRequest) -> Lead:
 
 
 def _adapted(model: Handwriting, found: Inks, request: PenRequest) -> Handwriting:
-    """The model after it has learned from the samples of the style."""
+    """The model after it has learned from what the writer of the style wrote."""
+    from unspool.data.pen.screen import told
     from unspool.data.pen.strokes import Inks
     from unspool.tasks.pen.hand import hand
 
-    data = model.encoded_style(found if request.style_text is None else Inks([hand(found, 0, request.style_text)]))
-    out = ", ".join(f"{count} by {reason!r}" for reason, count in data.dropped.most_common())
-    left, all_of = (f", left out: {out}", f"{len(data)} of ") if out else ("", "")
-    many = "sample" if len(found) == 1 else "samples"
+    sample = request.style_sample or 0
+    whole = found if request.style_text is None else Inks([hand(found, sample, request.style_text)])
+    data = model.encoded_style(whole, sample)
+    writers = len(data) + data.dropped.total()
+    left, all_of = (f", left out: {told(data.dropped)}", f"{len(data)} of ") if data.dropped else ("", "")
+    many = "sample" if writers == 1 else "samples"
+    others = f" by its writer, the file has {len(found)}" if writers < len(found) else ""
     updates = "update" if request.adapt == 1 else "updates"
-    remark(f"{request.adapt} {updates} on {all_of}{len(found)} {many} of the style{left}")
+    remark(f"{request.adapt} {updates} on {all_of}{writers} {many} of the style{others}{left}")
     tell = _progress("updates")
     return model.adapted(data, request.adapt, tell=lambda done: tell(done, request.adapt))
 
@@ -227,13 +232,22 @@ def _free() -> Path:
 
 def _tell_doubt(model: Handwriting, style: Strokes) -> None:
     """Say whether a style is not such as the network has learned from; one without its text will be refused."""
+    from unspool.data.pen.screen import MEANING
     from unspool.tasks.pen.hand import verdict
 
     if model.symbols and style.text is None:
         return
     reason = verdict(model.reader, style)
     if reason is not None:
-        remark(f"the style may lead astray: as a sample of training it would have been left out ({reason})")
+        why = f"{reason}: {MEANING[reason]}"
+        remark(f"the style may lead astray: as a sample of training it would have been left out ({why})")
+
+
+def _tell_cut(found: list[Manuscript]) -> None:
+    """Say which words were too long for a line."""
+    if cut := found[0].cut:
+        more, were = (" ...", "were") if len(cut) > 1 else ("", "was")
+        remark(f"{cut[0]!r}{more} {were} cut, longer than a line: shorten it, or see --line-length and --letter")
 
 
 def _tell_unfinished(found: list[Manuscript], model: Handwriting) -> None:

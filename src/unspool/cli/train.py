@@ -97,4 +97,5 @@ def __getattr__(name: str) -> Callable[..., int]:
 
 
 for _name in TASKS:  # made when it is named, so that no task waits for the options of the others
-    app.command(f"{__name__}:{_name}", name=_name, help=TASKS[_name].summary)
+    _usage = f"Usage: unspool train {_name} [OPTIONS] [DATA ...]"  # to work this out from the flags takes long
+    app.command(f"{__name__}:{_name}", name=_name, help=TASKS[_name].summary, usage=_usage)

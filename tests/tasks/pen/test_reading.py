@@ -61,7 +61,7 @@ def test_every_sample_is_kept_or_counted(kinds: list[str]) -> None:
     given_inks = Inks([replace(spoiled[kind](LINES[place]), writer=None) for place, kind in enumerate(kinds)])
     expected = Counter(kind for kind in kinds if kind != "good")
     if "good" not in kinds:
-        with pytest.raises(DataError, match=f"all are left out .*{expected.most_common(1)[0][1]} by"):
+        with pytest.raises(DataError, match=f"all are left out: .*{expected.most_common(1)[0][1]} by"):
             READER.encoded(given_inks)
         return
     data = READER.encoded(given_inks)

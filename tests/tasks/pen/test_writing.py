@@ -20,7 +20,7 @@ from unspool.data.pen.read import read_inks
 from unspool.data.pen.strokes import Inks, Strokes
 from unspool.errors import DataError, SpecError
 from unspool.ink import Page, write_ink
-from unspool.tasks.pen.breaking import Width, paragraphs
+from unspool.tasks.pen.breaking import Width, paragraphs, too_long
 from unspool.tasks.pen.hand import hand
 from unspool.tasks.pen.handwriting import Handwriting
 from unspool.tasks.pen.manuscript import LINES, Manuscript, usual_width
@@ -65,6 +65,11 @@ def test_a_text_is_broken_at_blanks_and_line_ends() -> None:
     assert paragraphs(" \n", Width(8, 8)) == []
     assert paragraphs("ab\u200ccd", Width(2, 2)) == [["ab\u200c", "cd"]]
     assert paragraphs("one two\none two three", Width(4, 8)) == [["one two"], ["one", "two", "thre", "e"]]
+
+
+def test_words_that_are_cut_are_found() -> None:
+    assert too_long("one two\none two three", Width(4, 8)) == ["three"]
+    assert too_long("one two three", Width(8, 8)) == []
 
 
 def test_lines_are_written_one_by_one(task: Handwriting) -> None:

@@ -15,6 +15,10 @@ class Width(NamedTuple):
     line: int
     alone: int
 
+    def of(self, paragraph: str) -> int:
+        """Most characters of a line of this paragraph."""
+        return self.alone if len(paragraph) <= self.alone else self.line
+
 
 def paragraphs(text: str, width: Width, *, words: bool = False) -> list[list[str]]:
     """The lines of each paragraph, none longer than `width.line` characters; a blank paragraph has none.
@@ -25,10 +29,19 @@ def paragraphs(text: str, width: Width, *, words: bool = False) -> list[list[str
     """
     found = []
     for paragraph in map(written, text.splitlines()):
-        longest = width.alone if len(paragraph) <= width.alone else width.line
-        found.append(list(_lines(paragraph, longest, words)))
+        found.append(list(_lines(paragraph, width.of(paragraph), words)))
     filled = [number for number, lines in enumerate(found) if lines]
     return found[filled[0] : filled[-1] + 1] if filled else []
+
+
+def too_long(text: str, width: Width) -> list[str]:
+    """The words that are cut."""
+    return [
+        word
+        for paragraph in map(written, text.splitlines())
+        for word in paragraph.split()
+        if len(list(_cut(word, width.of(paragraph)))) > 1
+    ]
 
 
 def _lines(paragraph: str, longest: int, words: bool) -> Iterator[str]:

@@ -55,9 +55,10 @@ def samples(style: Style) -> Inks:
     return read_inks(style)
 
 
-def of_one_hand(inks: Sequence[Strokes]) -> list[Strokes]:
-    """The samples, those without a writer as of one: a style is somebody's."""
-    return [sample if sample.writer is not None else replace(sample, writer=SOMEBODY) for sample in inks]
+def of_one_hand(inks: Sequence[Strokes], chosen: int = 0) -> list[Strokes]:
+    """All samples of the writer of one of them; those without a writer are by one."""
+    writer = inks[chosen].writer if inks else None
+    return [replace(sample, writer=writer or SOMEBODY) for sample in inks if sample.writer == writer]
 
 
 def others(inks: Sequence[Strokes], chosen: int) -> list[Strokes]:

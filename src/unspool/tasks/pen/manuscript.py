@@ -11,7 +11,7 @@ import numpy as np
 from unspool.data.pen.strokes import Strokes
 from unspool.ink.options import Page
 from unspool.ink.page import LETTER
-from unspool.tasks.pen.breaking import Width, paragraphs
+from unspool.tasks.pen.breaking import Width, paragraphs, too_long
 from unspool.tasks.pen.writing import Lead, Line, Pen
 
 FULL: Final = 0.9  # of the room on a page: lines of one length are not of one width
@@ -25,6 +25,7 @@ class Manuscript(NamedTuple):
     paragraphs: list[list[Line]]
     read: tuple[str, ...] = ()  # of each line: the text that the window slid over, the style's first
     total: int = 1  # lines of the whole text, of which these may be the first
+    cut: tuple[str, ...] = ()  # words that were longer than a line
 
     @property
     def lines(self) -> list[Line]:
@@ -79,7 +80,7 @@ def drafts(
     found: list[list[Line]] = []
     read: list[str] = []
     planned = paragraphs(text, width, words=pen.single)
-    total = sum(map(len, planned))
+    total, cut = sum(map(len, planned)), tuple(too_long(text, width))
     for paragraph in planned:
         found.append([])
         for said in paragraph:
@@ -89,7 +90,7 @@ def drafts(
             read.append(pen.read(said, lead))
             if style is None and line.finished:
                 lead = _longer(lead, pen.retraced(line, width.line))
-            yield Manuscript(found, tuple(read), total)
+            yield Manuscript(found, tuple(read), total, cut)
 
 
 def _longer(lead: Lead | None, other: Lead | None) -> Lead | None:

@@ -77,6 +77,8 @@ class PenModel:
     ) -> list[Strokes]:
         """Return sample `number` as strokes in sizes, one `Strokes` a line.
 
+        A line is what the network writes in one go; on a page several of them may make a row.
+
         Args:
             text: of any length; None for a network that learned none.
             bias: 0 writes as people do, 1 neatly, more as if printed; None = 1 for a text, 0 for strokes alone.
@@ -110,23 +112,25 @@ class PenModel:
         chosen = hand(found, sample, text)
         return self.pen().lead(chosen, others(found, sample))
 
-    def encoded_style(self, style: Style | Inks) -> PenData:
-        """Return the samples of a style that the network can learn from, those without a writer as of one hand.
+    def encoded_style(self, style: Style | Inks, sample: int = 0) -> PenData:
+        """Return what the network can learn from of all that the writer of one sample of a style wrote.
 
         Raises:
             DataError: not one of the samples is a line of characters that the model knows.
             SpecError: there is no style of that name.
         """
-        return self.reader.encoded(of_one_hand(style if isinstance(style, Inks) else samples(style)))
+        found = style if isinstance(style, Inks) else samples(style)
+        return self.reader.encoded(of_one_hand(found, sample))
 
     def adapted(
         self, style: Style | Inks | PenData, updates: int = UPDATES, *, tell: Callable[[int], object] | None = None
     ) -> Self:
-        """Return this model with a network that has gone on learning from all samples of a style: it takes up a hand.
+        """Return this model with a network that has gone on learning from all samples of a writer: it takes up a hand.
 
         What a `style` leaves in the network's state is size, slant and joins; letters as somebody forms them come with
         a few updates on lines of theirs, and letters that these lines do not have get worse. For more than some dozens
-        of lines, train with `--from`. `tell` is given the number of updates that are done, after each.
+        of lines, train with `--from`. The writer is that of the first sample, or of the one that `encoded_style` was
+        asked for. `tell` is given the number of updates that are done, after each.
 
         Raises:
             DataError, SpecError: as of `encoded_style`; updates below 1, or no whole number.

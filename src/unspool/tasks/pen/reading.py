@@ -15,7 +15,7 @@ from unspool.data.pen.alphabet import Alphabet
 from unspool.data.pen.made import made_inks
 from unspool.data.pen.normalise import Normaliser
 from unspool.data.pen.read import read_inks
-from unspool.data.pen.screen import Screen
+from unspool.data.pen.screen import Screen, told
 from unspool.data.pen.strokes import Inks, Strokes
 from unspool.data.sequence import EndToEnd, starts_of
 from unspool.errors import DataError
@@ -67,10 +67,9 @@ class Reader(NamedTuple):
             else:
                 dropped[reason] += 1
         if not kept:
-            told = ", ".join(f"{count} by {reason!r}" for reason, count in dropped.most_common()) or "none came"
             raise DataError(
-                f"at least one sample must be a line of known characters, but all are left out ({told}); "
-                "give lines with what they say"
+                "at least one sample must be a line of known characters, but all are left out: "
+                f"{told(dropped) or 'none came'}; give lines with what they say"
             )
         kept = lines(kept)
         rows = [self.normaliser.encode(sample) for sample in kept]
