@@ -15,6 +15,7 @@ import pytest
 from tests.tasks.made import CLASSIFIER, LANGUAGE, flags, story, write_rows
 from tests.training.processes import start, wait_for
 from unspool.cli.main import run
+from unspool.cli.signals import Interrupt, Interrupted
 from unspool.tasks import start as start_module
 from unspool.tasks.language.language import Language
 from unspool.tasks.start import Session, reopen
@@ -109,6 +110,24 @@ def test_what_a_stopped_training_says_of_its_model(
 
 
 TRAIN = ["train", "language", *flags(LANGUAGE), "--steps", "5", "--no-baseline", "--out", "run"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("times", "reached"), [(1, ["import"]), (2, [])])
+def test_an_import_is_broken_off_by_a_second_signal_alone(number: int, times: int, reached: list[str]) -> None:
+    done = []
+
+    def command() -> None:
+        with Interrupt("nothing is lost") as interrupt:
+            with interrupt.held():
+                for _ in range(times):
+                    os.kill(os.getpid(), number)
+                done.append("import")
+            done.append("training")
+
+    with pytest.raises(Interrupted, match="nothing is lost") as told:
+        command()
+    assert done == reached and told.value.number == number
 
 
 def kill(number: int) -> None:

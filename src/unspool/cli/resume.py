@@ -40,9 +40,10 @@ def resume(
         Print one JSON object at the end.
     """
     with Interrupt(f"stopped before the next update; {run} is as it was") as interrupt:
-        from unspool.cli.training import one_voice, run_training
-        from unspool.tasks.start import reopen
-        from unspool.training.parallel import speaks
+        with interrupt.held():
+            from unspool.cli.training import one_voice, run_training
+            from unspool.tasks.start import reopen
+            from unspool.training.parallel import speaks
 
         with one_voice():
             machine.apply()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 
@@ -36,6 +38,15 @@ class Interrupt:
         lost = _is_lost(kind)  # then torchrun ends this process too: it has yet to say why
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_IGN if lost else handler)  # type: ignore[arg-type]
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let the first signal wait for the end of what is within: torch may crash where its import is broken off."""
+        self.patient = True
+        yield
+        self.patient = False
+        if self.number:
+            raise Interrupted(self.number, self.sentence)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if not self.patient or self.number:

@@ -29,7 +29,8 @@ def _command(name: str, entry: Entry) -> Callable[..., int]:
     def command(*data: str, options: Any = None, settings: Any = None, machine: Any = None) -> int:
         settings, machine, options = settings or TrainSettings(), machine or Machine(), options or options_class()
         with Interrupt(STOPPED) as interrupt:
-            from unspool.cli.training import one_voice
+            with interrupt.held():
+                from unspool.cli.training import one_voice
 
             with one_voice():
                 budget = Budget.of(settings.minutes, settings.epochs, settings.steps)
