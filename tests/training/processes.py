@@ -19,9 +19,15 @@ PRELOADED = [
     "cyclopts",
     "rich.progress",
     "matplotlib.backends.backend_agg",
+    "pandas",
     "unspool.cli.training",
     "unspool.tasks.language.language",
     "unspool.tasks.whole.classifier",
+    "unspool.tasks.whole.regressor",
+    "unspool.tasks.tagging.tagger",
+    "unspool.tasks.forecasting.forecaster",
+    "unspool.tasks.pen.handwriting",
+    "unspool.tasks.transcribing.transcriber",
 ]
 
 

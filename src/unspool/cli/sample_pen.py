@@ -207,12 +207,12 @@ def _adapted(model: Handwriting, found: Inks, request: PenRequest) -> Handwritin
     sample = request.style_sample or 0
     whole = found if request.style_text is None else Inks([hand(found, sample, request.style_text)])
     data = model.encoded_style(whole, sample)
-    writers = len(data) + data.dropped.total()
+    mine = len(data) + data.dropped.total()
     left, all_of = (f", left out: {told(data.dropped)}", f"{len(data)} of ") if data.dropped else ("", "")
-    many = "sample" if writers == 1 else "samples"
-    others = f" by its writer, the file has {len(found)}" if writers < len(found) else ""
+    many = "sample" if mine == 1 else "samples"
+    others = f" by its writer, the file has {len(found)}" if mine < len(found) else ""
     updates = "update" if request.adapt == 1 else "updates"
-    remark(f"{request.adapt} {updates} on {all_of}{writers} {many} of the style{others}{left}")
+    remark(f"{request.adapt} {updates} on {all_of}{mine} {many} of the style{others}{left}")
     tell = _progress("updates")
     return model.adapted(data, request.adapt, tell=lambda done: tell(done, request.adapt))
 
