@@ -20,7 +20,7 @@ inline float bound(const Way& way) { return way.bfloat16 ? 5e-2f : 1e-3f; }
 
 using Parts = std::vector<Floats>;
 
-// The largest error of a part, over the part's largest value; what is smaller than a tenth counts as one.
+// The largest error of a part, over the part's largest value; what is smaller than a tenth counts as a tenth.
 inline float error(const Parts& found, const Parts& first) {
   float worst = 0;
   for (size_t p = 0; p < found.size(); ++p) {

@@ -155,6 +155,14 @@ def test_a_wrong_bfloat16_kernel_is_named(monkeypatch: pytest.MonkeyPatch, capsy
     assert failed(capsys) == ["bf16 kernel against float32, lstm"]
 
 
+@pytest.mark.skipif(not has_bfloat16(), reason="this processor has no bfloat16 products")
+def test_products_of_bfloat16_are_what_is_checked() -> None:
+    """Float32 against itself would be right however wrong they are."""
+    for check in (*kernel_checks.comparisons(torch.device("cpu")), *pen_checks.comparisons()):
+        if check.name.startswith("bf16"):
+            assert 1e-5 < check.error() < check.tolerance, check.name
+
+
 def test_packed_sequences_that_run_on_into_their_padding_are_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -167,6 +167,7 @@ def test_build_stack_passes_every_option_on() -> None:
     assert (type(deep), type(deep.cell), len(deep.transition)) == (DeepTransition, LayerNormElman, 3)
     assert deep.cell.nonlinearity == "relu"
     assert build_stack("lstm", 3, 4, 1, precision="bf16", peephole=True)[0].cell.precision == "bf16"
+    assert build_stack("lstm", 3, 4, 1, precision="bf16", transition_layers=1)[0].cell.cell.precision == "bf16"
     assert build_stack("rnn", 3, 4, 1, nonlinearity="relu")[0].cell.nonlinearity == "relu"
     assert build_stack("gru", 3, 4, 1, reset="before")[0].cell.reset == "before"
     assert list(build_stack("gru", 3, 4, 1).state_dict()) == [

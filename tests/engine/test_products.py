@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,13 +10,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+import unspool
+from tests.tasks.made import write_model
 from tests.tasks.pen.made import handwriting
+from unspool.cells import LSTM
 from unspool.engine import products as engine_products
 from unspool.engine.dispatch import kernels
 from unspool.engine.library import has_bfloat16
 from unspool.engine.products import products, without_effect
+from unspool.engine.unroll import unroll
 from unspool.training.state import Training
 
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 needs_bfloat16 = pytest.mark.skipif(
     not has_bfloat16() or not hasattr(torch.backends.mkldnn, "matmul"), reason="no bfloat16 products here"
 )
@@ -65,13 +71,37 @@ def test_nothing_changes_without_such_products(generator: torch.Generator, monke
     for precision in ("float32", "bf16"):
         with products(precision):
             assert all(map(torch.equal, exact, everything(generator.set_state(start))))
-        assert without_effect(precision) == "" or precision == "bf16"
-    assert "--precision bf16 computes in float32" in without_effect("bf16")
+    assert "no bfloat16 products: --precision bf16 computes in float32" in without_effect("bf16", CPU)
+    assert without_effect("float32", CPU) == without_effect("float32", CUDA) == ""
+    assert "on cuda all is computed in float32" in without_effect("bf16", CUDA)
+    monkeypatch.setattr(engine_products, "has_bfloat16", lambda: True)
+    assert without_effect("bf16", CPU) == ""
+    monkeypatch.setattr(engine_products, "_setting", lambda: None)
+    assert "with torch before 2.9" in without_effect("bf16", CPU)
+
+
+@needs_bfloat16
+def test_the_loop_rounds_its_products_too(generator: torch.Generator) -> None:
+    """Which has no other way to, so that no cell is too special for --precision bf16."""
+    cell, x = LSTM(32, 64, recurrent_dropout=0.2).eval(), torch.randn(6, 8, 32, generator=generator)
+    exact = unroll(cell, x).output
+    with products("bf16"):
+        rounded = unroll(cell, x).output
+    assert 1e-5 < float((rounded - exact).detach().norm() / exact.detach().norm()) < 1e-2
+
+
+def test_a_model_that_is_loaded_computes_in_float32(tmp_path: Path) -> None:
+    """Or a seed would write other ink where the processor has no such products."""
+    task = handwriting(precision="bf16")
+    cells = [
+        [cell.precision for cell in model.modules() if isinstance(cell, LSTM)]
+        for model in (task.model, unspool.load(write_model(task, tmp_path / "model")).model)
+    ]
+    assert cells == [["bf16", "bf16"], ["float32", "float32"]]
 
 
 @needs_bfloat16
 def test_a_training_rounds_all_its_products() -> None:
-    """By the loop too, which has no other way to."""
     losses: dict[Any, float] = {}
     for precision in ("float32", "bf16"):
         task = handwriting(precision=precision)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
+
+BFLOAT16: Final = 3e-2  # of products of it, which rounds to 4e-3
 
 
 class Comparison(NamedTuple):

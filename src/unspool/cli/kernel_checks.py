@@ -14,7 +14,7 @@ import unspool.nn
 from unspool.cells import CELLS
 from unspool.cells.base import Cell, State
 from unspool.cells.state import leaves, select
-from unspool.cli.comparison import Comparison, largest, one_thread, with_gradients, worst
+from unspool.cli.comparison import BFLOAT16, Comparison, largest, one_thread, with_gradients, worst
 from unspool.engine.dispatch import KERNELS, Kernel, kernels
 from unspool.engine.layers import build_stack
 from unspool.engine.library import has_bfloat16
@@ -24,7 +24,6 @@ from unspool.engine.unroll import Unrolled, unroll
 STEPS, BATCH, INPUT, HIDDEN = 24, 5, 12, 32
 LENGTHS = [24, 9, 1, 0, 17]
 TOLERANCE = 2e-5  # float32 rounds to 6e-8, sums of a few dozen products over 24 steps lose some digits more
-BFLOAT16 = 3e-2  # it rounds to 4e-3
 MODULES: dict[str, Callable[..., nn.RNNBase]] = {"rnn": unspool.nn.RNN, "lstm": unspool.nn.LSTM, "gru": unspool.nn.GRU}
 
 

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from unspool.cells.state import leaves
-from unspool.cli.comparison import Comparison, largest, one_thread, with_gradients
+from unspool.cli.comparison import BFLOAT16, Comparison, largest, one_thread, with_gradients
 from unspool.draws import Draws
-from unspool.engine.dispatch import kernels
+from unspool.engine import windowed
 from unspool.engine.library import has_bfloat16
 from unspool.engine.structures import pen_library
+from unspool.engine.unroll import Unrolled, unroll
 from unspool.engine.writing import WindowText, Writer
 from unspool.heads.mixture import UNIFORMS
 from unspool.nets.scribe import SynthesisNet
 from unspool.nets.window import remembered
 
 STEPS, BATCH, SYMBOLS, HIDDEN = 24, 3, 11, 40
-LAYER, BFLOAT16, PEN = 2e-5, 3e-2, 1e-3  # a pen goes on from its own points, and so from their rounding
+LAYER, PEN = 2e-5, 1e-3  # a pen goes on from its own points, and so from their rounding
 
 
 def comparisons() -> Iterator[Comparison]:
@@ -36,25 +38,29 @@ def layer_error() -> float:
     """Outputs, final state and all gradients of the lowest layer."""
     net = _network()
     with one_thread():
-        return largest(_everything(net, True), _everything(net, False))
+        return largest(_everything(net, windowed.run), _everything(net, unroll))
 
 
 def bfloat16_error() -> float:
     """The same, with factors rounded to bfloat16 against float32."""
     net = _network()
     with one_thread():
-        exact = _everything(net, True)
-        net.stack.layers[0].cell.precision = "bf16"  # type: ignore[union-attr]
-        return largest(_everything(net, True), exact)
+        exact = _everything(net, windowed.run)
+        _lowest(net).cell.precision = "bf16"
+        return largest(_everything(net, windowed.run), exact)
 
 
-def _everything(net: SynthesisNet, on: bool) -> list[Tensor]:
+def _lowest(net: SynthesisNet) -> Any:
+    """The cell with the window."""
+    return net.stack.layers[0].cell
+
+
+def _everything(net: SynthesisNet, way: Callable[..., Unrolled]) -> list[Tensor]:
     points = torch.randn(STEPS, BATCH, 3, generator=torch.Generator().manual_seed(1))
     memory = remembered(torch.arange(BATCH * 7).view(BATCH, 7) % SYMBOLS, SYMBOLS)
-    layer, x = net.stack.layers[0], points.requires_grad_()
-    with kernels(on):
-        found = layer(x, lengths=[STEPS, 5, 0], context=memory)
-        return with_gradients([found.output, *leaves(found.state)], [x, *layer.parameters()])
+    cell, x = _lowest(net), points.requires_grad_()
+    found = way(cell, x, None, [STEPS, 5, 0], memory)
+    return with_gradients([found.output, *leaves(found.state)], [x, *cell.parameters()])
 
 
 @torch.no_grad()

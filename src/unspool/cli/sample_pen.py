@@ -15,13 +15,13 @@ from unspool.tasks.pen.request import PenRequest
 
 if TYPE_CHECKING:
     from unspool.cli.sample import Shared
-    from unspool.data.pen.strokes import Inks, Strokes
+    from unspool.data.pen.strokes import Inks
     from unspool.ink.page import Lines
     from unspool.tasks.pen.handwriting import Handwriting
     from unspool.tasks.pen.manuscript import Manuscript
-    from unspool.tasks.pen.writing import Lead
 
 NAME = "handwriting"  # of a file that was given none
+WORD = 30  # characters of a word in a remark
 SECONDS = 10.0  # between two remarks on how far a long text is
 
 
@@ -36,8 +36,8 @@ def sample_pen(model: Handwriting, run: str, text: str | None, shared: Shared, r
     _check_files(shared, request, page, drawn)
     given = _text(text, request)
     _check(model, run, given, shared, request)
-    samples = _samples(request)
-    style = None if samples is None else _style(model, samples, request)
+    hand = _hand(model, request)
+    style = None if hand is None else model.led(hand)
     model.check(given, style, shared.weights)
     asked: dict[str, Any] = {
         "bias": model.bias(request.bias),
@@ -52,8 +52,8 @@ def sample_pen(model: Handwriting, run: str, text: str | None, shared: Shared, r
     layout = page if drawn and ending in DRAWN else None
     found: list[Manuscript] = []
     with Interrupt("interrupted") as interrupt:
-        if samples is not None and request.adapt:
-            model = _adapted(model, samples, request)
+        if hand is not None and request.adapt:
+            model = _adapted(model, hand, request.adapt)
         interrupt.patient = bool(model.symbols)
         for number in range(shared.count):
             found.append(_written(model.drafts(given, page=layout, number=number, **asked), interrupt))
@@ -171,50 +171,40 @@ def _check(model: Handwriting, run: str, text: str | None, shared: Shared, reque
         raise SpecError(f"--no-echo is for models without texts, but {run} never repeats the style; leave it out")
 
 
-def _samples(request: PenRequest) -> Inks | None:
-    from unspool.tasks.pen.hand import samples
+def _hand(model: Handwriting, request: PenRequest) -> Inks | None:
+    """The sample that the network is led along, and more by its writer."""
+    from unspool.data.pen.strokes import Inks
+    from unspool.tasks.pen.hand import hand, samples
 
-    if request.style is not None:
-        return samples(request.style)
-    if request.style_text is not None or request.style_sample is not None or request.adapt:
-        raise SpecError("--style-text, --style-sample and --adapt belong to --style; add it, or leave them out")
-    return None
-
-
-def _style(model: Handwriting, found: Inks, request: PenRequest) -> Lead:
-    """What the network is led along."""
-    from unspool.tasks.pen.hand import hand
-
-    if request.adapt and request.style_text is not None and len(found) > 1:
+    if request.style is None:
+        if request.style_text is not None or request.style_sample is not None or request.adapt:
+            raise SpecError("--style-text, --style-sample and --adapt belong to --style; add it, or leave them out")
+        return None
+    found = samples(request.style)
+    mine = Inks(hand(found, request.style_sample or 0, request.style_text))
+    if request.adapt and request.style_text is not None and len(mine) > 1:
         raise SpecError(
-            f"--adapt learns from all samples of a writer, got {len(found)} with --style-text for one of them; "
+            f"--adapt learns from all samples of a writer, got {len(mine)} with --style-text for one of them; "
             "put the texts into the file, or leave one of the two out"
         )
-    sample = request.style_sample or 0
-    style = hand(found, sample, request.style_text)
     if len(found) > 1 and request.style_sample is None:
-        remark(f"the style is sample 0 of {len(found)}, {style.text!r}; --style-sample N takes another")
-    _tell_doubt(model, style)
-    return model.led(found, sample, request.style_text)
+        remark(f"the style is sample 0 of {len(found)}, {mine[0].text!r}; --style-sample N takes another")
+    _tell_doubt(model, mine)
+    if request.adapt and len(mine) < len(found):
+        remark(f"the writer of the style wrote {len(mine)} of {len(found)} samples; others are not learned from")
+    return mine
 
 
-def _adapted(model: Handwriting, found: Inks, request: PenRequest) -> Handwriting:
+def _adapted(model: Handwriting, mine: Inks, updates: int) -> Handwriting:
     """The model after it has learned from what the writer of the style wrote."""
-    from unspool.data.pen.screen import told
-    from unspool.data.pen.strokes import Inks
-    from unspool.tasks.pen.hand import hand
+    from unspool.tasks.pen.reading import told
 
-    sample = request.style_sample or 0
-    whole = found if request.style_text is None else Inks([hand(found, sample, request.style_text)])
-    data = model.encoded_style(whole, sample)
-    mine = len(data) + data.dropped.total()
+    data = model.encoded_style(mine)
     left, all_of = (f", left out: {told(data.dropped)}", f"{len(data)} of ") if data.dropped else ("", "")
-    many = "sample" if mine == 1 else "samples"
-    others = f" by its writer, the file has {len(found)}" if mine < len(found) else ""
-    updates = "update" if request.adapt == 1 else "updates"
-    remark(f"{request.adapt} {updates} on {all_of}{mine} {many} of the style{others}{left}")
+    samples, many = "sample" if len(mine) == 1 else "samples", "update" if updates == 1 else "updates"
+    remark(f"{updates} {many} on {all_of}{len(mine)} {samples} of the style{left}")
     tell = _progress("updates")
-    return model.adapted(data, request.adapt, tell=lambda done: tell(done, request.adapt))
+    return model.adapted(data, updates, tell=lambda done: tell(done, updates))
 
 
 def _numbered(name: str | Path, number: int, count: int) -> Path:
@@ -230,14 +220,14 @@ def _free() -> Path:
     return path
 
 
-def _tell_doubt(model: Handwriting, style: Strokes) -> None:
+def _tell_doubt(model: Handwriting, mine: Inks) -> None:
     """Say whether a style is not such as the network has learned from; one without its text will be refused."""
-    from unspool.data.pen.screen import MEANING
     from unspool.tasks.pen.hand import verdict
+    from unspool.tasks.pen.reading import MEANING
 
-    if model.symbols and style.text is None:
+    if model.symbols and mine[0].text is None:
         return
-    reason = verdict(model.reader, style)
+    reason = verdict(model.reader, mine)
     if reason is not None:
         why = f"{reason}: {MEANING[reason]}"
         remark(f"the style may lead astray: as a sample of training it would have been left out ({why})")
@@ -247,7 +237,8 @@ def _tell_cut(found: list[Manuscript]) -> None:
     """Say which words were too long for a line."""
     if cut := found[0].cut:
         more, were = (" ...", "were") if len(cut) > 1 else ("", "was")
-        remark(f"{cut[0]!r}{more} {were} cut, longer than a line: shorten it, or see --line-length and --letter")
+        word = cut[0] if len(cut[0]) <= WORD else f"{cut[0][:WORD]}..."
+        remark(f"{word!r}{more} {were} cut, longer than a line: shorten it, or see --line-length and --letter")
 
 
 def _tell_unfinished(found: list[Manuscript], model: Handwriting) -> None:

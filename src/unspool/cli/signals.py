@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a training between two updates; a second one, or one before the first update, ends it at once.
+"""Ctrl-C and SIGTERM end a training between two updates, or before the first; a second one ends it at once.
 
 Free of torch, so that a command can be ended while torch is imported.
 """

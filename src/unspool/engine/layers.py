@@ -74,10 +74,6 @@ def build_cell(
         raise SpecError(f"precision must be float32 or bf16, got {precision!r}; choose one of them")
     if cell not in CELLS:
         raise SpecError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}; choose one of them")
-    loop = {"recurrent_dropout": recurrent_dropout, "layer_norm": layer_norm, "transition_layers": transition_layers}
-    if precision != "float32" and any(loop.values()):
-        asked = ", ".join(f"{option}={value}" for option, value in loop.items() if value)
-        raise SpecError(f"precision={precision} is of the native kernels, got it with {asked}; leave one of them out")
     options: dict[str, Any] = {"recurrent_dropout": recurrent_dropout}
     for name, value, default, owner in (
         ("peephole", peephole, False, "lstm"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -14,10 +15,10 @@ from unspool.engine.library import has_bfloat16
 def products(precision: str) -> Iterator[None]:
     """With "bf16", torch's products of float32 matrices on the CPU round their factors to bfloat16 and sum in float32.
 
-    As the kernels do; results stay float32. Nothing changes where the processor has no such products, or with a torch
-    that knows no such setting (before 2.9).
+    As the kernels do; results stay float32. Nothing changes where the processor has no such products, with a torch
+    that knows no such setting (before 2.9), or in products of one row or very few numbers.
     """
-    matmul = getattr(torch.backends.mkldnn, "matmul", None)
+    matmul = _setting()
     if precision == "float32" or matmul is None or not has_bfloat16():
         yield
         return
@@ -29,8 +30,19 @@ def products(precision: str) -> Iterator[None]:
         matmul.fp32_precision = before
 
 
-def without_effect(precision: str) -> str:
-    """Why a precision changes nothing on this machine; empty where it does, or is none to speak of."""
-    if precision == "float32" or has_bfloat16():
+def _setting() -> Any:
+    """What holds the precision of torch's products; None with a torch that has no such."""
+    return getattr(torch.backends.mkldnn, "matmul", None)
+
+
+def without_effect(precision: str, device: torch.device) -> str:
+    """Why a precision changes nothing, or little, on this machine; empty where it does, or is none to speak of."""
+    if precision == "float32":
         return ""
-    return f"the native engine has no bfloat16 products on this processor: --precision {precision} computes in float32"
+    if device.type != "cpu":
+        return f"--precision {precision} is for the CPU: on {device.type} all is computed in float32"
+    if not has_bfloat16():
+        return f"this processor has no bfloat16 products: --precision {precision} computes in float32"
+    if _setting() is None:
+        return f"with torch before 2.9 --precision {precision} rounds in the native kernels alone"
+    return ""

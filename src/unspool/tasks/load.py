@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from unspool.cells.classic import ClassicCell
 from unspool.errors import CheckpointError, SpecError, UnspoolError
 from unspool.spec import from_dict, unknown_name
 from unspool.tasks import task_entry
@@ -36,6 +37,9 @@ def load(name: str | Path, device: str = "auto") -> Task:
         raise CheckpointError(f"{path} does not fit its own options: weights are missing or unknown; use a backup")
     task.model = task.build()
     checkpoint.load_parameters(task.model, tensors, str(path))
+    for cell in task.model.modules():
+        if isinstance(cell, ClassicCell):
+            cell.precision = "float32"  # bfloat16 is for training: what is written is the same on any processor
     task.model = task.model.to(choose_device(device)).eval()
     return task
 

@@ -118,7 +118,6 @@ def begin(
             task.sources = paths_of(data)  # "-" stays: it means the text that the run keeps
             task.model = task.build().to(ranks.place(choose_device(device)))
             remark = "" if start is None else _told(task.inherit(start, str(base)), _overlap(start, task, str(base)))
-            remark = _told(remark, without_effect(task.options.precision))
             training = Training(task, ranks)
             if baseline and ranks.first:
                 _announce(ranks, tell, "measuring the baseline")
@@ -324,6 +323,8 @@ def _session(
     folder: RunFolder, training: Training, cycle: Cycle, seconds: float, good: Snapshot | None = None, remark: str = ""
 ) -> Session:
     loop = Loop(training, cycle, folder, training.ranks.same(seconds), good)
+    device = next(training.task.model.parameters()).device
+    remark = _told(remark, without_effect(training.task.options.precision, device))
     events = loop.events()
     return Session(folder, training, recorded(events, folder) if training.ranks.first else events, remark)
 

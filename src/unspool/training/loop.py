@@ -77,7 +77,7 @@ class Loop:
         self.validation_seconds = 0.0
         self.validated_when = self.sampled_when = seconds
         self.rate_began, self.rate_items = self.ranks.now(), 0
-        self.start = self.seconds, self.fraction  # of this process: reading the data took none of the cycle
+        self.reckoned_from = self.seconds, self.fraction  # what is left: reading the data took none of the cycle
         self.good: Snapshot = good or training.capture()  # where a roll-back goes
 
     @property
@@ -135,7 +135,7 @@ class Loop:
         self.rate_items += update.items
         speed = self.rate_items / max(1e-9, self.ranks.now() - self.rate_began)
         fraction = self.fraction
-        spent, done = self.seconds - self.start[0], fraction - self.start[1]
+        spent, done = self.seconds - self.reckoned_from[0], fraction - self.reckoned_from[1]
         remaining = spent * (1.0 - fraction) / done if done > 0 else 0.0
         epoch = self.training.batches.epoch
         yield Progress(place.step, self.seconds, epoch, fraction, place.smoothed or 0.0, rate, speed, remaining)
@@ -168,6 +168,7 @@ class Loop:
             best_step=failed.best_step,
             metrics=failed.metrics,
         )
+        self.reckoned_from = self.seconds, self.fraction
         return RolledBack(self.place.step, self.seconds, failed.step, self.place.scale, reason)
 
     def _gives_up(self, reason: str) -> TrainingError:

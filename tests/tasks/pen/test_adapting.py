@@ -14,6 +14,7 @@ from tests.tasks.made import write_model
 from tests.tasks.pen.made import handwriting, inks
 from unspool.data.pen.strokes import Inks, Strokes
 from unspool.errors import DataError, SpecError
+from unspool.tasks.pen.hand import MOST, hand
 from unspool.tasks.pen.handwriting import Handwriting
 
 
@@ -79,6 +80,9 @@ def test_a_network_is_led_along_a_line_as_it_has_learned_it() -> None:
 def test_other_writers_of_a_file_are_not_learned_from() -> None:
     task, mine = handwriting(), inks().select([3, 4, 11])  # the first and the last are by one writer
     assert len(task.encoded_style(mine)) == 2 and len(task.encoded_style(mine, 1)) == 1
+    many = Inks(150 * [inks()[3]])
+    assert len(task.encoded_style(many)) == 1 + MOST and [ink.writer for ink in hand(mine, 2)] == 2 * ["made 3"]
+    assert [ink.writer for ink in hand(replace(inks()[3], writer=None))] == ["somebody"]
 
 
 def test_what_cannot_be_learned_from_is_counted_and_each_update_told() -> None:
@@ -109,8 +113,9 @@ def test_bad_styles() -> None:
     task = handwriting()
     with pytest.raises(SpecError, match=r"updates must be a whole number, got 2\.5"):
         task.adapted(inks()[3], 2.5)  # type: ignore[arg-type]
-    with pytest.raises(DataError, match="all are left out: none came"):
-        task.adapted(Inks([]), 1)
+    for count, sample in ((0, 0), (2, 2), (2, -1)):
+        with pytest.raises(DataError, match=f"has {count} samples, numbered from 0, got --style-sample {sample}"):
+            task.encoded_style(inks()[:count], sample)
     with pytest.raises(SpecError, match="at least 1 update, got 0"):
         task.adapted(inks()[3], 0)
     with pytest.raises(DataError, match="at least one sample must be a line of known characters"):

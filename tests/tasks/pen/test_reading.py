@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +19,7 @@ from unspool.data.pen.normalise import Normaliser
 from unspool.data.pen.screen import Screen
 from unspool.data.pen.strokes import Inks
 from unspool.errors import DataError
-from unspool.tasks.pen.reading import Reader, divided, encoded_parts, fitted
+from unspool.tasks.pen.reading import MEANING, Reader, divided, encoded_parts, fitted
 
 READER = fitted(inks(), 5.0, 1, text=True)
 ALONE = (replace(sample, writer=None) for sample in inks())  # and not by the hand of its writer
@@ -141,3 +144,10 @@ def test_files_and_objects_are_the_same_data(tmp_path) -> None:
     assert division.writers and len(division.training) + len(division.held) == len(LINES)
     named = divided(LINES[:9], str(write_inks(tmp_path / "held.json", LINES[9:12])), 0)
     assert len(named.training) == 9 and len(named.held) == 3 and named.writers == ()
+
+
+def test_why_a_sample_is_left_out_is_said_in_the_docs() -> None:
+    table = (Path(__file__).parents[3] / "docs" / "handwriting.md").read_text(encoding="utf-8").split("| reason | |")[1]
+    assert re.findall(r"^\| ([a-z ]+) \|", table.split("\n\n")[0], re.MULTILINE) == list(MEANING)
+    given = set(re.findall(r'return "(.+?)"', inspect.getsource(Screen))) | {"rare character", "no times"}
+    assert set(MEANING) == given

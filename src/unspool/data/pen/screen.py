@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from unspool.data.pen.alphabet import runs_left
 from unspool.data.pen.strokes import Strokes
-
-MEANING: Final = {  # of the rules by which samples are left out
-    "no text": "nothing says what it is",
-    "several lines": "it is as high as several lines, or the pen goes back to where a line begins",
-    "lost lifts": "fewer strokes than words, so lines run through the gaps",
-    "width": "too wide or too narrow for its text",
-    "ink": "more or less ink than its text takes",
-    "too long": "more points than are read at once",
-    "rare character": "a character that is not in the alphabet",
-    "no times": "--resample time needs the times of points",
-}
-
-
-def told(dropped: Counter[str]) -> str:
-    """How many samples were left out by which rule, and what that rule is."""
-    return ", ".join(f"{count} by {reason!r} ({MEANING[reason]})" for reason, count in dropped.most_common())
 
 
 @dataclass(frozen=True, slots=True)

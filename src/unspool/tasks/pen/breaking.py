@@ -35,12 +35,13 @@ def paragraphs(text: str, width: Width, *, words: bool = False) -> list[list[str
 
 
 def too_long(text: str, width: Width) -> list[str]:
-    """The words that are cut."""
+    """The words that are cut, but for scripts without blanks, whose words nobody here can tell apart."""
     return [
         word
         for paragraph in map(written, text.splitlines())
         for word in paragraph.split()
         if len(list(_cut(word, width.of(paragraph)))) > 1
+        and not any(unicodedata.east_asian_width(character) in "WF" for character in word)
     ]
 
 

@@ -16,14 +16,14 @@ from unspool.errors import DataError, SpecError
 from unspool.tasks.pen.reading import Reader
 from unspool.tasks.pen.styles import named_style
 
-MOST: Final = 100  # samples of a hand that its size and slant are measured on
+MOST: Final = 100  # samples of a hand beside the chosen one; of whom more is there, a model can be trained
 SOMEBODY: Final = "somebody"
 
 Style: TypeAlias = "Strokes | str | os.PathLike[str] | Text"
 
 
-def hand(style: Style | Inks, sample: int = 0, text: str | None = None) -> Strokes:
-    """One sample of a style, with its text.
+def hand(style: Style | Inks, sample: int = 0, text: str | None = None) -> list[Strokes]:
+    """One sample of a style, with its text, and after it up to `MOST` more by its writer, nobody being one.
 
     Args:
         sample: which one of a file that has many, from 0.
@@ -36,8 +36,11 @@ def hand(style: Style | Inks, sample: int = 0, text: str | None = None) -> Strok
     if not 0 <= sample < len(found):
         has = "1 sample" if len(found) == 1 else f"{len(found)} samples"
         raise DataError(f"--style has {has}, numbered from 0, got --style-sample {sample}; give another")
-    chosen = found[sample]
-    return chosen if text is None else replace(chosen, text=text)
+    first = found[sample]
+    rest = (found[place] for place in range(len(found)) if place != sample)
+    more = islice((other for other in rest if other.writer == first.writer), MOST)
+    one = first if text is None else replace(first, text=text)
+    return [replace(strokes, writer=first.writer or SOMEBODY) for strokes in (one, *more)]
 
 
 def samples(style: Style) -> Inks:
@@ -55,23 +58,10 @@ def samples(style: Style) -> Inks:
     return read_inks(style)
 
 
-def of_one_hand(inks: Sequence[Strokes], chosen: int = 0) -> list[Strokes]:
-    """All samples of the writer of one of them; those without a writer are by one."""
-    writer = inks[chosen].writer if inks else None
-    return [replace(sample, writer=writer or SOMEBODY) for sample in inks if sample.writer == writer]
-
-
-def others(inks: Sequence[Strokes], chosen: int) -> list[Strokes]:
-    """Up to `MOST` more samples of the writer of one of them; those without a writer are by one."""
-    writer = inks[chosen].writer
-    rest = (inks[place] for place in range(len(inks)) if place != chosen)
-    return list(islice((sample for sample in rest if sample.writer == writer), MOST))
-
-
-def verdict(reader: Reader, style: Strokes) -> str | None:
-    """The rule by which a style would be left out of training; None if it would be kept."""
-    (found,) = reader.normaliser.apply([style])
-    return reader.verdict(found.strokes)
+def verdict(reader: Reader, mine: Sequence[Strokes]) -> str | None:
+    """The rule by which the first sample of a hand would be left out of training; None if it would be kept."""
+    first, *_ = reader.normaliser.apply(mine)
+    return reader.verdict(first.strokes)
 
 
 def _is_path(name: str) -> bool:

@@ -39,15 +39,15 @@ class Manuscript(NamedTuple):
         return [row for lines in self.paragraphs for row in ([[line.strokes] for line in lines] or [[]])]
 
 
-def usual_width(pen: Pen, learned: float, page: Page, style: Strokes | Lead | None = None) -> Width:
+def usual_width(pen: Pen, learned: float, page: Page, lead: Lead | None = None) -> Width:
     """Characters of a line that most likely fit on the page; `learned` are those that the network writes in one go.
 
     What it is led along before a line counts among them: a style, or up to half of them by itself.
     """
     half = max(learned / 2, 1.0)
-    alone = max(learned if style is None else learned - len(style.text or ""), half)
-    line = half if style is None else alone
-    advance = _advance(pen, style)
+    alone = max(learned if lead is None else learned - len(lead.text or ""), half)
+    line = half if lead is None else alone
+    advance = _advance(pen, lead)
     if page.sides is None or not advance:
         return Width(round(line), round(alone))
     room = FULL * (page.sides[0] - 2 * page.margin) / ((page.letter or LETTER) * advance)
@@ -64,19 +64,19 @@ def drafts(
     bias: float = 0.0,
     seed: int = 0,
     number: int = 0,
-    style: Strokes | Lead | None = None,
+    lead: Lead | None = None,
 ) -> Iterator[Manuscript]:
     """Write sample `number` of a text in lines of at most so many characters, and yield what is there after each line.
 
-    It is one list of paragraphs that grows. All lines are in one hand: that of the style, or else that of the first
+    It is one list of paragraphs that grows. All lines are in one hand: that of the lead, or else that of the first
     words of a line so far, as many as `width.line` characters hold, after which the network goes on as after a style
     (Graves 2013, section 5.5). A network that has learned single words only writes them one by one.
 
     Raises:
         DataError: characters that the network has not seen, all named, before anything is written. As of `Pen.lines`.
     """
-    lead = None if style is None else pen.lead(style)
     pen.check(text, lead)
+    given = lead is not None
     found: list[list[Line]] = []
     read: list[str] = []
     planned = paragraphs(text, width, words=pen.single)
@@ -85,10 +85,10 @@ def drafts(
         found.append([])
         for said in paragraph:
             address = number + len(read) * LINES
-            (line,) = pen.lines(said, points=points, bias=bias, seed=seed, first=address, style=lead)
+            (line,) = pen.lines(said, points=points, bias=bias, seed=seed, first=address, lead=lead)
             found[-1].append(line)
             read.append(pen.read(said, lead))
-            if style is None and line.finished:
+            if not given and line.finished:
                 lead = _longer(lead, pen.retraced(line, width.line))
             yield Manuscript(found, tuple(read), total, cut)
 
@@ -98,12 +98,12 @@ def _longer(lead: Lead | None, other: Lead | None) -> Lead | None:
     return max((found for found in (lead, other) if found), key=lambda found: len(found.text or ""), default=None)
 
 
-def _advance(pen: Pen, style: Strokes | Lead | None) -> float:
-    """Sizes a character: of the style, or else of what the network has learned."""
-    if style is None or not style.text:
+def _advance(pen: Pen, lead: Lead | None) -> float:
+    """Sizes a character: of the lead, or else of what the network has learned."""
+    if lead is None or not lead.text:
         return abs(pen.reader.normaliser.mean[0]) * pen.points_per_character
-    led = pen.reader.normaliser.decode(pen.lead(style).rows)
-    return float(np.ptp(led.points[:, 0])) / len(style.text)
+    led = pen.reader.normaliser.decode(lead.rows)
+    return float(np.ptp(led.points[:, 0])) / len(lead.text)
 
 
 def _parts(sample: Strokes) -> list[Strokes]:

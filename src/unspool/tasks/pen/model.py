@@ -17,7 +17,7 @@ from unspool.ink.write import DRAWN, check_drawing, write_pages
 from unspool.nets.scribe import Scribe
 from unspool.tasks.pen.adapting import adapted
 from unspool.tasks.pen.breaking import Width
-from unspool.tasks.pen.hand import Style, hand, of_one_hand, others, samples
+from unspool.tasks.pen.hand import Style, hand
 from unspool.tasks.pen.manuscript import Manuscript, drafts, usual_width
 from unspool.tasks.pen.options import HandwritingOptions
 from unspool.tasks.pen.reading import PenData, Reader
@@ -93,13 +93,11 @@ class PenModel:
             SpecError: a text for a network without texts, or none for one with; a bias below 0, or no number.
         """
         asked: dict[str, Any] = {"bias": bias, "seed": seed, "number": number, "points": points, "weights": weights}
-        found = self.manuscript(
-            text, style=None if style is None else self.led(style), line_length=line_length, **asked
-        )
+        found = self.manuscript(text, style=style, line_length=line_length, **asked)
         return [line.strokes for line in found.lines]
 
     def led(self, style: Style | Inks | Lead, sample: int = 0, text: str | None = None) -> Lead:
-        """Return one sample of a style as the network reads it, by the size and slant of all that its writer wrote.
+        """Return one sample of a style as the network reads it, by the size and slant of what its writer wrote there.
 
         It can be given as a style itself, which a file with several samples is the first of otherwise.
 
@@ -108,24 +106,21 @@ class PenModel:
         """
         if isinstance(style, Lead):
             return style
-        found = style if isinstance(style, Inks) else samples(style)
-        chosen = hand(found, sample, text)
-        return self.pen().lead(chosen, others(found, sample))
+        return self.pen().lead(hand(style, sample, text))
 
     def encoded_style(self, style: Style | Inks, sample: int = 0) -> PenData:
-        """Return what the network can learn from of all that the writer of one sample of a style wrote.
+        """Return what the network can learn from one sample of a style, and from up to 100 more by its writer.
 
         Raises:
-            DataError: not one of the samples is a line of characters that the model knows.
+            DataError: there is no such sample, or not one is a line of characters that the model knows.
             SpecError: there is no style of that name.
         """
-        found = style if isinstance(style, Inks) else samples(style)
-        return self.reader.encoded(of_one_hand(found, sample))
+        return self.reader.encoded(hand(style, sample))
 
     def adapted(
         self, style: Style | Inks | PenData, updates: int = UPDATES, *, tell: Callable[[int], object] | None = None
     ) -> Self:
-        """Return this model with a network that has gone on learning from all samples of a writer: it takes up a hand.
+        """Return this model with a network that has gone on learning from what somebody wrote: it takes up a hand.
 
         What a `style` leaves in the network's state is size, slant and joins; letters as somebody forms them come with
         a few updates on lines of theirs, and letters that these lines do not have get worse. For more than some dozens
@@ -144,14 +139,12 @@ class PenModel:
         return found
 
     def check(self, text: str | None, style: Lead | None = None, weights: str = "f32") -> None:
-        """Refuse what `write` would refuse, before anything takes long.
+        """Refuse a text, a style and weights that `write` would refuse, before anything takes long.
 
         Raises:
             DataError, SpecError: as of `write`.
         """
-        pen = self.pen(weights)
-        if text is not None and self.symbols:
-            pen.check(text, style)
+        self.pen(weights).check(text, style)
 
     def manuscript(self, text: str | None = None, **asked: Any) -> Manuscript:
         """Return the last one of `drafts`: all lines."""
@@ -163,7 +156,7 @@ class PenModel:
         text: str | None = None,
         *,
         page: Page | None = None,
-        style: Strokes | Lead | None = None,
+        style: Style | Inks | Lead | None = None,
         line_length: int | None = None,
         echo: bool = False,
         weights: str = "f32",
@@ -179,14 +172,15 @@ class PenModel:
         check_asked(text, line_length=line_length, **asked)
         if line_length is not None and not self.symbols:
             raise SpecError(f"a model that reads no text writes no lines, got line_length={line_length}; leave it out")
+        lead = None if style is None else self.led(style)
         if text is None or not self.symbols:
             number = asked.pop("number", 0)
-            yield Manuscript([list(self.pen(weights).lines(text, style=style, echo=echo, first=number, **asked))])
+            yield Manuscript([list(self.pen(weights).lines(text, lead=lead, echo=echo, first=number, **asked))])
             return
         pen = self.pen(weights)
-        usual = usual_width(pen, self.learned, page or Page(size="fit"), style)
+        usual = usual_width(pen, self.learned, page or Page(size="fit"), lead)
         width = usual if line_length is None else Width(line_length, line_length)
-        yield from drafts(pen, text, width, style=style, **asked)
+        yield from drafts(pen, text, width, lead=lead, **asked)
 
     def draw(
         self, text: str | None, path: str | Path, page: Page | None = None, *, echo: bool = True, **asked: Any
@@ -199,10 +193,10 @@ class PenModel:
         Raises:
             DataError, SpecError: as of `write` and `unspool.write_ink`.
         """
-        style, chosen = asked.pop("style", None), page or Page()
+        chosen = page or Page()
         check_drawing(Path(path), chosen, "the name of a page")
         layout = chosen if Path(path).suffix.lower() in DRAWN else None
-        found = self.manuscript(text, page=layout, style=None if style is None else self.led(style), echo=echo, **asked)
+        found = self.manuscript(text, page=layout, echo=echo, **asked)
         return write_pages(found.ink(layout), Path(path), chosen)
 
     def pen(self, weights: str = "f32") -> Pen:
@@ -226,4 +220,4 @@ class PenModel:
     ) -> Iterator[Line]:
         """Yield samples of a single line, with the path of the window. See `Pen`."""
         asked["bias"] = self.bias(bias)
-        return self.pen(weights).lines(text, style=None if style is None else self.led(style), **asked)
+        return self.pen(weights).lines(text, lead=None if style is None else self.led(style), **asked)

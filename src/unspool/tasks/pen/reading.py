@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,27 @@ from unspool.data.pen.alphabet import Alphabet
 from unspool.data.pen.made import made_inks
 from unspool.data.pen.normalise import Normaliser
 from unspool.data.pen.read import read_inks
-from unspool.data.pen.screen import Screen, told
+from unspool.data.pen.screen import Screen
 from unspool.data.pen.strokes import Inks, Strokes
 from unspool.data.sequence import EndToEnd, starts_of
 from unspool.errors import DataError
 from unspool.tasks.holdout import fraction_of, is_given
+
+MEANING: Final = {  # of the rules by which samples are left out
+    "no text": "nothing says what it is",
+    "several lines": "it is as high as several lines, or the pen goes back to where a line begins",
+    "lost lifts": "fewer strokes than words, so lines run through the gaps",
+    "width": "too wide or too narrow for its text",
+    "ink": "more or less ink than its text takes",
+    "too long": "more points than are read at once",
+    "rare character": "a character that is not in the alphabet",
+    "no times": "--resample time needs the times of points",
+}
+
+
+def told(dropped: Counter[str]) -> str:
+    """How many samples were left out by which rule, and what that rule is."""
+    return ", ".join(f"{count} by {reason!r} ({MEANING[reason]})" for reason, count in dropped.most_common())
 
 
 @dataclass(frozen=True, eq=False)

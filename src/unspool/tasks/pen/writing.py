@@ -68,7 +68,7 @@ class Pen:
         bias: float = 0.0,
         seed: int = 0,
         count: int = 1,
-        style: Strokes | Lead | None = None,
+        lead: Lead | None = None,
         points: int | None = None,
         first: int = 0,
         echo: bool = False,
@@ -76,7 +76,7 @@ class Pen:
         """Yield samples `first` to `first + count - 1` of a text, each a function of seed and its number alone.
 
         By section 5.3 of Graves (2013) a sample ends before the point at which the window has moved behind the text;
-        by `bias` (section 5.4) it is neater; with a `style` (section 5.5) the network is first led along those
+        by `bias` (section 5.4) it is neater; with a `lead` (section 5.5) the network is first led along those
         strokes, whose text it reads before its own, and goes on in that hand, slant included; its first strokes are
         left out where the window is still on the text of the style. Without a text, a network that reads none writes
         `points` points, or goes on after the style, with `echo` as part of the sample.
@@ -90,7 +90,6 @@ class Pen:
                 f"a line is written with a bias of at least 0, a count and points of at least 1, got bias={bias}, "
                 f"count={count}, points={points}; bias 0 is as people write, 1 is neat"
             )
-        lead = None if style is None else self.lead(style)
         read, limit = self._asked(text, lead, points)
         said = None if text is None or self.reader.alphabet is None else self.reader.alphabet.check(text)
         self.net.eval()
@@ -98,29 +97,27 @@ class Pen:
         numbers = range(first, first + count)
         return (self._line(start, said, Draws(seed, [number]), 1 + bias, limit) for number in numbers)
 
-    def lead(self, style: Strokes | Lead, others: Sequence[Strokes] = ()) -> Lead:
-        """Return anyone's strokes as the network reads them; size and slant are measured on others of the hand too."""
-        if isinstance(style, Lead):
-            return style
-        hand = [replace(sample, writer="") for sample in (*others, style)]
-        *_, found = self.reader.normaliser.apply(hand)
-        along, up = found.placement[:, :2].T  # where (1, 0) and (0, 1) go
+    def lead(self, mine: Sequence[Strokes]) -> Lead:
+        """Return the first sample of a hand as the network reads it; size and slant are measured on all of them."""
+        first, *_ = self.reader.normaliser.apply(mine)
+        along, up = first.placement[:, :2].T  # where (1, 0) and (0, 1) go
         slant = float(along @ up / (along @ along))
-        return Lead(self.reader.normaliser.encode(found.strokes), style.text, slant)
+        return Lead(self.reader.normaliser.encode(first.strokes), first.strokes.text, slant)
 
     @property
     def single(self) -> bool:
         """Whether the network has learned single words, so that no blank is known to it."""
         return self.reader.alphabet is not None and " " not in self.reader.alphabet.symbols
 
-    def check(self, text: str, lead: Lead | None = None) -> None:
+    def check(self, text: str | None, lead: Lead | None = None) -> None:
         """Refuse a text of any length that cannot be written, or not in that hand.
 
         Raises:
             DataError, SpecError: as of `lines`; all characters that the network has not seen are named.
         """
-        if self.reader.alphabet is None:
-            raise SpecError(f"this model reads no text, got {text!r}; leave it out")
+        if text is None or self.reader.alphabet is None:
+            self._asked(text, lead, None)
+            return
         said = self.reader.alphabet.check("".join(text.split()) if self.single else text)
         self._asked(said, lead, None)
 
