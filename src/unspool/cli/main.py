@@ -37,6 +37,7 @@ VERBS = {
     "doctor": "Check on this machine that all ways to compute a network agree.",
     "bench": "Time networks on this machine.",
 }
+USAGES = {"sample": "RUN [TEXT]"}  # where there are many flags: to work it out from them takes long
 
 app = App(
     name="unspool",
@@ -47,8 +48,7 @@ app = App(
     suppress_keyboard_interrupt=False,  # `run` tells what has come of it
 )
 for verb, summary in VERBS.items():  # by name, so that only the verb that is asked for is imported
-    # sample has many flags: working its usage out from them takes long
-    usage = {"usage": "Usage: unspool sample [OPTIONS] RUN [TEXT]"} if verb == "sample" else {}
+    usage = {"usage": f"Usage: unspool {verb} [OPTIONS] {USAGES[verb]}"} if verb in USAGES else {}
     app.command(f"unspool.cli.{verb}:{'app' if verb == 'train' else verb}", name=verb, help=summary, **usage)
 
 

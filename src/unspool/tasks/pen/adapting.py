@@ -9,6 +9,7 @@ from typing import Final
 import torch
 from torch import nn
 
+from unspool.draws import noise_generator
 from unspool.nets.scribe import Scribe, shifted
 from unspool.tasks.pen.batches import training_batches
 from unspool.tasks.pen.reading import PenData
@@ -48,11 +49,11 @@ def adapted(
     device = model.output.weight.device
     longest = int(data.lengths.max())
     batches = training_batches(data, symbols, device, batch_size=min(BATCH, len(data)), longest=longest, seed=0)
-    noise = torch.Generator().manual_seed(0)  # of dropout and of the weights: what is written depends on nothing else
     for update in range(updates):
         for group in optimizer.param_groups:
             group["lr"] = rate * (1 - update / updates)
         points, lengths, memory = next(batches)
+        noise = noise_generator(0, update, device)  # of dropout and of the weights
         with torch.enable_grad():
             nats, _ = learner.nats(shifted(points), points, lengths=lengths, memory=memory, generator=noise)
             optimizer.zero_grad(set_to_none=True)
