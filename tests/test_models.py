@@ -46,7 +46,7 @@ def test_texts_end_where_they_should(pen: Handwriting, bias: float) -> None:
 
 def test_every_style_is_gone_on_from(pen: Handwriting) -> None:
     """Letters are wider after a wide hand, and of the same width after each where the style is not read."""
-    assert set(style_names()) == {"upright", "small", "printed", "wide"}
+    assert set(style_names()) == {"upright", "small", "joined", "wide"}
     widths: dict[str, float] = {}
     for name in style_names():
         style = named_style(name)
