@@ -48,7 +48,7 @@ def test_a_copy_of_the_network_learns_from_all_samples_of_a_writer(
     assert run(["sample", *asked, "--output", "one-of-many.json"]) == 0
     told = capsys.readouterr().err
     assert "3 updates on 2 samples of the style\n" in told
-    assert "the writer of the style wrote 2 of 10 samples; others are not learned from\n" in told
+    assert "2 of the 10 samples are learned from: those by the writer of the style, 101 at most\n" in told
     model = unspool.load("pen")
     mine = model.adapted(Inks([inks()[1], inks()[9]]), 3)
     expected = mine.write("ab", style=mine.led("many.json", 1))[0]

@@ -174,7 +174,7 @@ def _check(model: Handwriting, run: str, text: str | None, shared: Shared, reque
 def _hand(model: Handwriting, request: PenRequest) -> Inks | None:
     """The sample that the network is led along, and more by its writer."""
     from unspool.data.pen.strokes import Inks
-    from unspool.tasks.pen.hand import hand, samples
+    from unspool.tasks.pen.hand import MOST, hand, samples
 
     if request.style is None:
         if request.style_text is not None or request.style_sample is not None or request.adapt:
@@ -191,7 +191,8 @@ def _hand(model: Handwriting, request: PenRequest) -> Inks | None:
         remark(f"the style is sample 0 of {len(found)}, {mine[0].text!r}; --style-sample N takes another")
     _tell_doubt(model, mine)
     if request.adapt and len(mine) < len(found):
-        remark(f"the writer of the style wrote {len(mine)} of {len(found)} samples; others are not learned from")
+        whose = f"by the writer of the style, {MOST + 1} at most"
+        remark(f"{len(mine)} of the {len(found)} samples are learned from: those {whose}")
     return mine
 
 

@@ -23,7 +23,7 @@ class PenRequest:
     style_sample: Annotated[int | None, Between(0)] = None
     """Which sample of the file of --style, from 0; left out: the first."""
     adapt: Annotated[int, Between(0, 100_000)] = 0
-    """Updates of a copy of the network, before it writes, on all lines of that writer in --style: their letters."""
+    """Updates of a copy of the network, before it writes, on lines of that writer in --style: their letters."""
     text_file: str | None = None
     """Write the text of this file."""
     line_length: Annotated[int | None, Between(1)] = None
