@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,20 @@ def test_sizes_that_are_some(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(base) == 0
     assert run([*base, "--hidden-sizes", "9,9"]) == 2
     assert "--hidden-sizes is fixed by --from: the model has '9,8', got '9,9'" in capsys.readouterr().err
+
+
+def test_a_network_grows(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["train", "language", "story.txt", *flags(SMALL), "--steps", "2", "--no-baseline"]
+    assert run([*command, "--hidden-size", "12", "--layers", "1", "--out", "small", "--quiet"]) == 0
+    assert run([*command, "--from", "small", "--hidden-size", "18", "--layers", "2", "--out", "large"]) == 0
+    assert "the network grows from 1x12 to 2x18 and begins as what it was" in capsys.readouterr().err
+    assert run(["resume", "large", "--steps", "4", "--quiet"]) == 0
+    assert run(["info", "large", "--json"]) == 0
+    options = json.loads(capsys.readouterr().out)["options"]
+    assert (options["hidden_size"], options["layers"]) == (18, 2)
+    assert run([*command, "--from", "large", "--hidden-size", "17"]) == 2
+    told = "--hidden-size must be at least what it is in the model of --from: the model has 18, got 17; leave it out"
+    assert told in capsys.readouterr().err
 
 
 def test_a_network_that_learned_without_adaptive_noise_goes_on_with_it(tmp_path: Path) -> None:

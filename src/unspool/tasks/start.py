@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from unspool.engine.products import without_effect
-from unspool.errors import CheckpointError, MissingExtra, SpecError
+from unspool.errors import CheckpointError, MissingExtra
 from unspool.figure import save
 from unspool.spec import from_dict, to_dict
 from unspool.tasks import task_entry
-from unspool.tasks.holdout import fraction_of, listed, paths_of
+from unspool.tasks.holdout import listed, paths_of
+from unspool.tasks.inheriting import inherited, overlap
 from unspool.tasks.load import choose_device, load, prepare_again, task_of
 from unspool.tasks.standard_input import standard_input, waiting
 from unspool.training import checkpoint
@@ -24,7 +25,7 @@ from unspool.training.folder import CURVE, GOOD, RunFolder
 from unspool.training.gallery import draw_samples
 from unspool.training.log import draw_curve, recorded
 from unspool.training.loop import Cycle, Loop
-from unspool.training.options import NETWORK_OPTIONS, READING_OPTIONS, Budget, TrainingOptions
+from unspool.training.options import Budget, TrainingOptions
 from unspool.training.parallel import Ranks, join
 from unspool.training.protocol import Task
 from unspool.training.state import Place, Snapshot, Training
@@ -107,7 +108,7 @@ def begin(
             chosen = from_dict(kind.Options, options or {})
             start = load(base) if base is not None else None
             if start is not None:
-                chosen = _inherit(chosen, start, kind)
+                chosen = inherited(chosen, start, kind)
             reserved = RunFolder.reserve(out, name, force=force) if ranks.first else None
         path = ranks.same(reserved and str(reserved.path))
         folder = reserved or RunFolder(Path(path))
@@ -117,7 +118,7 @@ def begin(
         with ranks.together():
             task.sources = paths_of(data)  # "-" stays: it means the text that the run keeps
             task.model = task.build().to(ranks.place(choose_device(device)))
-            remark = "" if start is None else _told(task.inherit(start, str(base)), _overlap(start, task, str(base)))
+            remark = "" if start is None else _told(task.inherit(start, str(base)), overlap(start, task, str(base)))
             training = Training(task, ranks)
             if baseline and ranks.first:
                 _announce(ranks, tell, "measuring the baseline")
@@ -327,36 +328,6 @@ def _session(
     remark = _told(remark, without_effect(training.task.options.precision, device))
     events = loop.events()
     return Session(folder, training, recorded(events, folder) if training.ranks.first else events, remark)
-
-
-def _inherit(options: TrainingOptions, base: Task, kind: type[Task]) -> TrainingOptions:
-    """Take what shapes the network from the base, and how it reads data unless any of that is given.
-
-    Raises:
-        SpecError: an option asks for a network of another shape.
-    """
-    if not isinstance(base, kind):
-        raise SpecError(f"--from must name a {kind.name} model, got a {base.name} model; train it with its own task")
-    values, theirs = to_dict(options), to_dict(base.options)
-    defaults = {field.name: field.default for field in fields(options)}
-    for name in NETWORK_OPTIONS & set(values):
-        if values[name] not in (defaults[name], theirs[name]):
-            raise SpecError(
-                f"--{name.replace('_', '-')} is fixed by --from: the model has {theirs[name]!r}, got {values[name]!r}; "
-                "leave it out"
-            )
-        values[name] = theirs[name]
-    reading = READING_OPTIONS & set(values)
-    if all(values[name] == defaults[name] for name in reading):
-        values |= {name: theirs[name] for name in reading}
-    return from_dict(type(options), values)
-
-
-def _overlap(base: Task, task: Task, origin: str) -> str:
-    """What a validation is worth that was drawn from other data than the base's own was drawn from."""
-    if base.fingerprint == task.fingerprint or fraction_of(task.options.validation) is None:
-        return ""
-    return f"what is held out is new to the network only if it was not among the data that {origin} was trained on"
 
 
 def _told(*remarks: str) -> str:

@@ -91,6 +91,7 @@ class Task(ABC):
 
     name: ClassVar[str]
     carries_state: ClassVar[bool] = False
+    grows: ClassVar[bool] = False  # a training that starts from a model may ask for more units and layers than it has
     Options: ClassVar[type[TrainingOptions]]
     keeps: Literal["best", "last"] = "best"  # "last" where too little data is held out to choose a best model by it
 

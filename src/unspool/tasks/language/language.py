@@ -26,6 +26,7 @@ from unspool.nets.softmax import Clusters, clusters_of
 from unspool.spec import replace
 from unspool.tasks.dependent import check_dependent
 from unspool.tasks.holdout import fraction_of, judged_on, located
+from unspool.tasks.inheriting import enlarged
 from unspool.tasks.language.advice import advise
 from unspool.tasks.language.dynamic import dynamic_losses, slow_pass
 from unspool.tasks.language.options import LanguageOptions
@@ -52,6 +53,7 @@ class Language(TextModel, Task):
 
     name = "language"
     carries_state = True
+    grows = True
     Options: ClassVar[type[TrainingOptions]] = LanguageOptions
     options: LanguageOptions
     model: SequenceNet
@@ -157,16 +159,20 @@ class Language(TextModel, Task):
 
     def build(self) -> nn.Module:
         """Return a new network, its weights drawn from the seed."""
+        return self._network(self.options.sizes)
+
+    def _network(self, sizes: list[int]) -> SequenceNet:
+        """A new network of layers of these sizes."""
         o = self.options
-        if not o.sizes or None in (o.cell, o.dropout, o.embedding_size):
+        if not sizes or None in (o.cell, o.dropout, o.embedding_size):
             raise SpecError("a network is built from options that are all set; prepare the task with data first")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(o.seed)
             return SequenceNet(
                 len(self.vocabulary),
                 cell=str(o.cell),
-                hidden_size=o.sizes,
-                layers=len(o.sizes),
+                hidden_size=sizes,
+                layers=len(sizes),
                 embedding_size=int(o.embedding_size or 0),
                 tied=bool(o.tied),
                 softmax=o.softmax or "full",
@@ -190,19 +196,20 @@ class Language(TextModel, Task):
             )
 
     def inherit(self, base: Task, origin: str) -> str:
-        """Take the weights of a model of the same or fewer symbols; the new ones start plainly, and are named."""
+        """Take the weights of a model that is no larger; symbols that it did not have start plainly, and are named."""
         assert isinstance(base, Language)
         places = _places(base.vocabulary, self.vocabulary)
         new = [symbol for symbol, place in zip(self.vocabulary.symbols, places.tolist(), strict=True) if place < 0]
-        tensors = with_own_noise(self.model, parameters(base.model))
+        tensors: Mapping[str, Tensor] = with_own_noise(self.model, parameters(base.model))
         if self.vocabulary != base.vocabulary:
-            tensors = grown(self.model, tensors, places)
+            tensors = grown(self._network(base.options.sizes), tensors, places)
+        tensors, told = enlarged(self, base, tensors)
         load_parameters(self.model, tensors, origin)
         if not new:
-            return ""
+            return told
         shown = ", ".join(map(repr, new[:SHOWN])) + (f" and {len(new) - SHOWN} more" if len(new) > SHOWN else "")
         count = "1 symbol is" if len(new) == 1 else f"{len(new)} symbols are"
-        return f"{count} new to the model: {shown}; it has {len(self.vocabulary)} now"
+        return "; ".join(filter(None, (told, f"{count} new to the model: {shown}; it has {len(self.vocabulary)} now")))
 
     def batches(self) -> Lanes:
         """Return the training text in contiguous lanes."""

@@ -26,6 +26,7 @@ from unspool.spec import replace
 from unspool.tasks.batches import Gathered
 from unspool.tasks.dependent import check_dependent
 from unspool.tasks.holdout import fraction_of, judged_on, located, split_told
+from unspool.tasks.inheriting import enlarged
 from unspool.tasks.pen.batches import PenBatch, gathered, training_batches
 from unspool.tasks.pen.measures import gaussian, measure
 from unspool.tasks.pen.model import Pace, PenModel
@@ -47,6 +48,7 @@ class Handwriting(PenModel, Task):
     """A point after all the points before it, and what text they are to say; the loss is in nats a point."""
 
     name = "handwriting"
+    grows = True
     unit = "nats a point"
     noun = "points"
     Options: ClassVar[type[TrainingOptions]] = HandwritingOptions
@@ -140,9 +142,10 @@ class Handwriting(PenModel, Task):
             return SynthesisNet(self.symbols, int(o.hidden_size or 0), int(o.layers or 0), **options)
 
     def inherit(self, base: Task, origin: str) -> str:
-        """Take the weights of a network, and the noise of its weights where both have it."""
-        load_parameters(self.model, with_own_noise(self.model, parameters(base.model)), origin)
-        return ""
+        """Take the weights of a network that is no larger, and the noise of its weights where both have it."""
+        tensors, told = enlarged(self, base, with_own_noise(self.model, parameters(base.model)))
+        load_parameters(self.model, tensors, origin)
+        return told
 
     def batches(self) -> Gathered[PenBatch]:
         """Return the training samples in batches of like length, long ones cut off."""
