@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.training.processes import fork_of_server
 
-PLAIN = r"unspool [^|&;<>$`*?~{}()\\!]*"
+PLAIN = r"unspool [^|&;<>$`*?~{}()\\]*"
 COMMAND = re.compile(rf"(?:(?P<before>.*) \| )?(?P<command>{PLAIN}?)(?: > (?P<file>[\w.-]+))?", re.DOTALL)
 LONGEST = 60  # seconds for one line in bash; it hangs otherwise where it waits for a person
 
