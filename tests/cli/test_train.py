@@ -118,7 +118,7 @@ def test_from_and_force(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(command) == 1
     assert run([*command, "--force"]) == 0
     assert checkpoint.read(Path("run/model.safetensors"), "model")[1]["options"]["hidden_size"] == 16
-    assert run([*command, "--force", "--hidden-size", "9"]) == 2
+    assert run([*command, "--force", "--cell", "gru"]) == 2
     assert "fixed by --from" in capsys.readouterr().err
 
 

@@ -20,6 +20,8 @@ PRELOADED = [
     "rich.progress",
     "matplotlib.backends.backend_agg",
     "pandas",
+    "sklearn.feature_extraction.text",
+    "sklearn.linear_model",
     "unspool.cli.training",
     "unspool.tasks.language.language",
     "unspool.tasks.whole.classifier",
