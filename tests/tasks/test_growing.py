@@ -90,6 +90,8 @@ def test_sizes_of_each_layer_stay() -> None:
     unspool.train("language", "story.txt", steps=2, out="base", **options)
     with pytest.raises(SpecError, match="--hidden-size is fixed by --from: the model has '9,8', got 24"):
         larger("language", "story.txt", hidden_size=24)
+    with pytest.raises(SpecError, match="--residual is fixed by --from: the model has False, got True"):
+        larger("language", "story.txt", residual=True)
 
 
 def test_a_classifier_keeps_its_size() -> None:

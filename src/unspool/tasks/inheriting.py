@@ -35,7 +35,7 @@ def inherited(options: TrainingOptions, base: Task, kind: type[Task]) -> Trainin
         if values[name] in (defaults[name], theirs[name]):
             values[name] = theirs[name]
         elif name not in SIZES or not kind.grows or not theirs[name]:
-            has = theirs[name] or theirs.get("hidden_sizes") or theirs[name]
+            has = (name in SIZES and theirs.get("hidden_sizes")) or theirs[name]
             flag = name.replace("_", "-")
             raise SpecError(f"--{flag} is fixed by --from: the model has {has!r}, got {values[name]!r}; leave it out")
     _check_growth(values, theirs)
