@@ -88,6 +88,7 @@ HANDWRITING_CASES: dict[str, Any] = {
     "components": 3,
     "window_components": 3,
     "points_per_letter": 6.0,
+    "jitter": 0.4,
     "upright": False,
     "join": 3,
     "rarest": 2,

@@ -15,6 +15,7 @@ BELONGS: dict[str, tuple[str, tuple[str, ...]]] = {
     "decay": ("schedule", ("step",)),
     "hold": ("schedule", ("step",)),
     "peephole": ("cell", ("lstm",)),
+    "jitter": ("resample", ("length",)),
 }
 
 # options of the tasks that read whole sequences, by the kind of data that they mean something for

@@ -143,10 +143,12 @@ def test_it_is_stored_as_json():
     assert Normaliser.from_dict(json.loads(json.dumps(fitted.to_dict()))) == fitted
 
 
-def test_models_from_before_there_was_smoothing_have_none():
+def test_models_from_before_there_was_smoothing_or_jitter_have_none():
     stored = Normaliser(step=0.2).to_dict()
-    assert Normaliser.from_dict({**stored, "smooth": 2.0}) == Normaliser(step=0.2, smooth=2.0)
-    del stored["smooth"]
+    assert Normaliser.from_dict({**stored, "smooth": 2.0, "jitter": 0.3}) == Normaliser(
+        step=0.2, smooth=2.0, jitter=0.3
+    )
+    del stored["smooth"], stored["jitter"]
     assert Normaliser.from_dict(stored) == Normaliser(step=0.2)
 
 
@@ -197,6 +199,8 @@ def test_smoothing_is_never_wider_than_a_quarter_of_a_size():
 def test_refusals(refused):
     with refused("smooth", "got -1", error=SpecError):
         Normaliser(smooth=-1)
+    with refused("jitter", "got 1.5", error=SpecError):
+        Normaliser(jitter=1.5)
     with refused("length, time, none", "'speed'", error=SpecError):
         Normaliser(resample="speed")
     with refused("step", "got 0", error=SpecError):

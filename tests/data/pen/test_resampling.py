@@ -39,7 +39,11 @@ def test_ends_stay_and_steps_are_equal(sample, step):
 
 @given(samples(), STEPS)
 def test_new_points_lie_on_the_old_lines(sample, step):
-    for new, old in zip(by_length(sample, step).strokes(), sample.strokes(), strict=True):
+    assert_on_lines(by_length(sample, step), sample)
+
+
+def assert_on_lines(found: Strokes, sample: Strokes) -> None:
+    for new, old in zip(found.strokes(), sample.strokes(), strict=True):
         start, along = (old[:-1], np.diff(old, axis=0)) if len(old) > 1 else (old, old * 0)
         length = np.maximum((along**2).sum(axis=1), 1e-12)
         t = np.clip(((new[:, None] - start) * along).sum(axis=2) / length, 0, 1)
@@ -51,6 +55,29 @@ def test_a_straight_line_resampled_again_is_the_same():
     once = by_length(straight, 2.5)
     assert len(once) == 21
     assert same(by_length(once, 2.5), once, tolerance=1e-9)
+
+
+@given(samples(), STEPS, st.floats(0.01, 1))
+def test_jitter_moves_points_along_the_ink_only(sample, step, jitter):
+    even, uneven = by_length(sample, step), by_length(sample, step, jitter)
+    assert uneven.last.tolist() == even.last.tolist()
+    assert same(by_length(sample, step, jitter), uneven)
+    assert_on_lines(uneven, sample)
+    ends = np.concatenate([sample.starts, sample.ends - 1])
+    assert np.array_equal(uneven.points[np.concatenate([uneven.starts, uneven.ends - 1])], sample.points[ends])
+
+
+def test_the_logarithm_of_a_step_varies_by_the_jitter():
+    sample = Strokes.of([[[0, 0], [3000, 4000]], [[7, 7]], [[0, 9], [5000, 9]]])
+    found = by_length(sample, 1.0, 0.3)
+    first, dot, third = found.strokes()
+    assert len(dot) == 1
+    for stroke in (first, third):
+        steps = np.log(np.hypot(*np.diff(stroke, axis=0).T))
+        assert len(steps) == 5000
+        assert steps.std() == pytest.approx(0.3, rel=0.05)
+        assert np.corrcoef(steps[1:], steps[:-1])[0, 1] == pytest.approx(0, abs=0.05)
+        assert np.exp(steps).sum() == pytest.approx(5000)
 
 
 def test_equal_times():

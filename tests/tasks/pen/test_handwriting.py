@@ -16,7 +16,7 @@ from tests.tasks.made import write_model
 from tests.tasks.pen.made import PEN, handwriting, inks, pen, write_inks
 from unspool.cells.lstm import LSTM
 from unspool.data.pen.measures import slant
-from unspool.data.pen.normalise import SMOOTH, Normaliser
+from unspool.data.pen.normalise import JITTER, SMOOTH, Normaliser
 from unspool.data.pen.resampling import by_length
 from unspool.data.pen.strokes import Inks, Strokes
 from unspool.engine import dispatch
@@ -73,7 +73,7 @@ def test_held_out_writers_are_not_trained_on() -> None:
         shear = [[3.0, 1.0, 0.0], [0.0, 2.0, 0.0]]
         changed = Inks([s if s.writer != writer else s.transformed(shear).select(s.points[:, 0] > 0) for s in inks()])
         division = divided(changed, "0.25", 0)
-        reader = fitted(division.training, 4.0, 1, text=True, normaliser=Normaliser(smooth=SMOOTH))
+        reader = fitted(division.training, 4.0, 1, text=True, normaliser=Normaliser(smooth=SMOOTH, jitter=JITTER))
         training, held, reader = encoded_parts(division, reader, standardise=True)
         if np.array_equal(training.rows, task.training.rows):
             assert reader.normaliser == task.reader.normaliser and not np.array_equal(held.rows, task.held.rows)
@@ -303,6 +303,20 @@ def test_a_model_that_learned_without_smoothing_goes_on_without(tmp_path: Path) 
         begin("handwriting", inks(), base=str(tmp_path / "smooth"), options={"smooth": False})
     stored = {name: value for name, value in Normaliser(smooth=SMOOTH).to_dict().items() if name != "smooth"}
     assert Normaliser.from_dict(stored).smooth == 0  # a file from before there was smoothing
+
+
+def test_points_lie_at_uneven_distances_that_a_model_keeps_unless_told_otherwise(tmp_path: Path) -> None:
+    for name, given in (("even", 0.0), ("usual", None)):
+        trained(tmp_path / name, inks(), steps=2, jitter=given)
+    expected = {("even", None): 0.0, ("usual", None): JITTER, ("even", 0.3): 0.3, ("usual", 0.0): 0.0}
+    for (name, given), jitter in expected.items():
+        session = begin("handwriting", inks(), base=str(tmp_path / name), options={"jitter": given})
+        assert isinstance(session.task, Handwriting) and session.task.training is not None
+        assert (session.task.reader.normaliser.jitter, session.task.options.jitter) == (jitter, jitter)
+    stored = unspool.load(str(tmp_path / "usual"))
+    assert isinstance(stored, Handwriting) and stored.options.jitter == stored.reader.normaliser.jitter == JITTER
+    with pytest.raises(SpecError, match="--jitter belongs to --resample length, got --resample time"):
+        begin("handwriting", inks(), options={"jitter": 0.1, "resample": "time"})
 
 
 def test_what_describes_a_run() -> None:

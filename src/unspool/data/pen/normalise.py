@@ -24,6 +24,7 @@ RESAMPLING: Final = ("length", "time", "none")
 STEP: Final = 0.17  # sizes; a Latin letter has about 4.2 sizes of ink, so about 25 points
 TYPICAL: Final = 2000  # samples, evenly spread, that tell how much ink a letter has
 DENSEST: Final = 5.0  # the least and the most that a step may be of that, whatever the texts say
+JITTER: Final = 0.1  # at equal steps points lie on a ring, and how thin it is drowns what a text tells of them
 SMOOTH: Final = 2.0  # units of the grid: successive turns then agree as they do in ink from fine grids
 WIDEST: Final = 0.25  # sizes; more takes letters' corners away
 COARSEST: Final = 0.25  # sizes; what lies on a coarser grid was not recorded but drawn, corner by corner
@@ -49,6 +50,7 @@ class Normaliser:
     each measured alone. Cleaning and resampling come before and after; these two have no way back.
 
     resample: "length" (points every `step` sizes), "time" (`rate` points a second) or "none".
+    jitter: d; the steps of "length" vary, the logarithm of one by a standard deviation of d, see `by_length`.
     upright, level: whether slant and slope are taken out; without them s = 0, b = 0.
     smooth: c; after S and before resampling, points are `smoothed` by w = min(c q / h, 1 / 4) sizes, with q the grain
         of the writer's hand; not where w < `step` / 4, nor where q / h > 1 / 4. 0 = none.
@@ -61,6 +63,7 @@ class Normaliser:
     upright: bool = True
     level: bool = True
     smooth: float = 0.0
+    jitter: float = 0.0
     mean: tuple[float, float] = (0.0, 0.0)
     std: tuple[float, float] = (1.0, 1.0)
 
@@ -75,6 +78,8 @@ class Normaliser:
                 raise SpecError(f"the {name} must be a positive number, got {value}; choose another")
         if not (self.smooth >= 0 and math.isfinite(self.smooth)):
             raise SpecError(f"smooth must be 0 or above, got {self.smooth}; 0 leaves the strokes as they are")
+        if not 0 <= self.jitter <= 1:
+            raise SpecError(f"jitter must lie in 0..1, got {self.jitter}; 0 gives equal steps")
 
     def paced(self, inks: Sequence[Strokes], points_per_letter: float = 25.0) -> Normaliser:
         """With the `step` or `rate` that gives a letter of these training samples so many points.
@@ -137,7 +142,7 @@ class Normaliser:
     def from_dict(cls, stored: Mapping[str, Any]) -> Normaliser:
         """The normaliser that `to_dict` described."""
         pairs = {name: (float(stored[name][0]), float(stored[name][1])) for name in ("mean", "std")}
-        known = {"smooth": 0.0, **stored}  # models from before there was smoothing
+        known = {"smooth": 0.0, "jitter": 0.0, **stored}  # models from before there was any
         return cls(**{field.name: known[field.name] for field in fields(cls)} | pairs)
 
     @property
@@ -159,7 +164,7 @@ class Normaliser:
         if self.resample == "time":  # before the shift, which time does not see
             upright = by_time(upright, self.rate)
         elif self.resample == "length":
-            upright = by_length(upright, self.step)
+            upright = by_length(upright, self.step, self.jitter)
         back = np.linalg.inv(linear)
         moved = upright.transformed([[1.0, 0.0, -origin[0]], [0.0, 1.0, -origin[1]]])
         return Normalised(moved, np.column_stack([back, back @ origin]))

@@ -1,8 +1,9 @@
-"""Points at equal distances along the strokes, in space or in time."""
+"""Points along the strokes, at equal or uneven distances, or at equal steps of time."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +12,17 @@ from unspool.data.pen.strokes import Strokes
 from unspool.errors import DataError, SpecError
 
 
-def by_length(sample: Strokes, step: float) -> Strokes:
-    """Each stroke of length L as max(1, round(L / step)) equal steps along its way; its two ends stay where they are.
+def by_length(sample: Strokes, step: float, jitter: float = 0.0) -> Strokes:
+    """Each stroke of length L as n = max(1, round(L / step)) steps along its way; its two ends stay where they are.
 
-    A stroke without length is one point.
+    Step i has the part w_i / (w_1 + ... + w_n) of the way, w_i = exp(jitter z_i), z_i standard normal: without jitter
+    all are equal. The z_i come from a seed that the points give, so the same sample has the same steps again. A stroke
+    without length is one point.
     """
     _check(step, "step")
     steps = np.hypot(*np.diff(sample.points, axis=0, prepend=sample.points[:1]).T)
     steps[sample.starts] = 0
-    return _along(sample, np.cumsum(steps), step)
+    return _along(sample, np.cumsum(steps), step, jitter)
 
 
 def by_time(sample: Strokes, rate: float) -> Strokes:
@@ -32,14 +35,20 @@ def by_time(sample: Strokes, rate: float) -> Strokes:
     return _along(sample, sample.times, 1 / rate)
 
 
-def _along(sample: Strokes, along: NDArray[np.float64], step: float) -> Strokes:
-    """Points at equal steps of a parameter [N] that never falls within a stroke."""
+def _along(sample: Strokes, along: NDArray[np.float64], step: float, jitter: float = 0.0) -> Strokes:
+    """Points at steps of a parameter [N] that never falls within a stroke."""
     first, past = along[sample.starts], along[sample.ends - 1]
     counts = np.where(past > first, np.maximum(1, np.round((past - first) / step)), 0).astype(np.int64)  # [S]: steps
     stroke = np.repeat(np.arange(len(counts)), counts + 1)
     ends = np.cumsum(counts + 1)
-    place = np.arange(ends[-1]) - np.repeat(ends - counts - 1, counts + 1)  # 0..count in each stroke
-    wanted = first[stroke] + (past - first)[stroke] * place / np.maximum(counts, 1)[stroke]
+    starts = ends - counts - 1
+    weights = np.ones(ends[-1])
+    if jitter:
+        weights = np.exp(jitter * np.random.default_rng(crc32(sample.points.tobytes())).standard_normal(ends[-1]))
+    weights[starts] = 0
+    place = np.cumsum(weights)
+    place -= place[starts][stroke]
+    wanted = first[stroke] + (past - first)[stroke] * place / np.where(counts > 0, place[ends - 1], 1)[stroke]
     # each stroke gets its own stretch of one axis, so that one interpolation does for all
     stretch = float(past.max() - first.min()) + 1.0
     own = (np.cumsum(sample.last) - sample.last) * stretch + along
@@ -49,7 +58,7 @@ def _along(sample: Strokes, along: NDArray[np.float64], step: float) -> Strokes:
 
     def interpolated(values: NDArray[np.float64]) -> NDArray[np.float64]:
         result: NDArray[np.float64] = np.interp(new, own, values)
-        result[ends - 1], result[ends - counts - 1] = values[sample.ends - 1], values[sample.starts]
+        result[ends - 1], result[starts] = values[sample.ends - 1], values[sample.starts]
         return result
 
     return replace(

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from unspool.data.pen.alphabet import Alphabet
 from unspool.data.pen.joining import joined
-from unspool.data.pen.normalise import SMOOTH, Normaliser
+from unspool.data.pen.normalise import JITTER, SMOOTH, Normaliser
 from unspool.data.pen.read import read_inks
 from unspool.errors import SpecError
 from unspool.nets.clipping import Clipping
@@ -73,6 +73,8 @@ class Handwriting(PenModel, Task):
         options = replace(options, validation=located(options.validation))
         division = divided(data, options.validation, options.seed)
         known = base.reader if isinstance(base, Handwriting) else None
+        if options.jitter is None and options.resample == "length":
+            options = replace(options, jitter=JITTER if known is None else known.normaliser.jitter)
         o = options
         normaliser = Normaliser(o.resample, upright=o.upright, level=o.upright, smooth=SMOOTH if o.smooth else 0.0)
         reader = known or fitted(
@@ -83,6 +85,7 @@ class Handwriting(PenModel, Task):
             normaliser=normaliser,
             blank=o.join > 1,
         )
+        reader = reader.jittered(o.jitter or 0.0)
         if o.join > 1 and reader.alphabet is not None and " " not in reader.alphabet.symbols:
             raise SpecError("--join puts blanks between texts, but the model of --from has read none; leave it out")
         lines: Arrangement = list if o.join == 1 else partial(joined, most=o.join, longest=o.longest, seed=o.seed)
@@ -264,8 +267,10 @@ class Handwriting(PenModel, Task):
         found = Pace(*(float(pace[name]) for name in Pace._fields))
         if not (0 < found.points < MOST and 0 < found.long and (alphabet is None or 0 < found.per_character < MOST)):
             raise SpecError(f"samples and characters must have points, got {found}")
-        # models from before there was smoothing say nothing of it in their options
-        task = cls(replace(options, smooth=reader.normaliser.smooth > 0), reader, found)
+        # models from before there was smoothing or jitter say nothing of it in their options
+        normaliser = reader.normaliser
+        jitter = normaliser.jitter if normaliser.resample == "length" else None
+        task = cls(replace(options, smooth=normaliser.smooth > 0, jitter=jitter), reader, found)
         task.split = str(metadata["split"])
         return task
 

@@ -93,6 +93,10 @@ class Reader(NamedTuple):
         ids = np.concatenate(texts).astype(np.int32)
         return PenData(np.concatenate(rows), starts_of(rows), ids, starts_of(texts), dropped)
 
+    def jittered(self, jitter: float) -> Reader:
+        """Laying points out at distances that vary so much."""
+        return self._replace(normaliser=replace(self.normaliser, jitter=jitter))
+
     def verdict(self, sample: Strokes) -> str | None:
         """The rule that a normalised sample breaks, None if it breaks none."""
         if self.alphabet is None:  # what is drawn need not be what its text says, such as the word of a drawing
