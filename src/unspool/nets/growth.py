@@ -63,5 +63,6 @@ def grown(model: SequenceNet, tensors: Mapping[str, Tensor], places: Tensor) -> 
 
 def _rows(old: Tensor, places: Tensor, otherwise: Tensor) -> Tensor:
     """Rows of `old` [V_old, ...] by their places, `otherwise` where there is none."""
+    places = places.to(old.device)
     known = (places >= 0).view(-1, *[1] * (old.dim() - 1))
     return torch.where(known, old[places.clamp(min=0)], otherwise)

@@ -70,7 +70,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def draw_curve(folder: RunFolder, unit: str, baselines: dict[str, float] | None = None) -> Path | None:
+def draw_curve(folder: RunFolder, unit: str) -> Path | None:
     """Draw training and validation loss over updates into `curve.png`; None without matplotlib or with an empty log."""
     if not (lines := read_log(folder.log)):
         return None
@@ -81,13 +81,10 @@ def draw_curve(folder: RunFolder, unit: str, baselines: dict[str, float] | None 
     axes = figure.subplots()
     _plot(axes, lines, "loss", "training", marker=None)
     _plot(axes, lines, "validation_loss", "validation", marker="o")
-    for name, value in (baselines or {}).items():
-        axes.axhline(value, color="0.6", linestyle="--", linewidth=1)
-        axes.annotate(f"{name} {value:.3f}", (1, value), xycoords=("axes fraction", "data"), ha="right", va="bottom")
     values = [line["validation_loss"] for line in lines if "validation_loss" in line]
     title = f"best validation loss {min(values):.4f} {unit}" if values else ""
     axes.set(xlabel="update", ylabel=f"loss ({unit})", title=title)
-    axes.legend(loc="upper center")
+    axes.legend()
     axes.grid(alpha=0.3)
     return save(figure, folder.path / CURVE)
 
