@@ -15,6 +15,7 @@ import statistics
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -116,9 +117,10 @@ def loss(given: argparse.Namespace) -> None:
     held = held_out(synthesis, given.data)
     if prediction.fingerprint != synthesis.fingerprint:
         raise SystemExit("both networks must be trained on the same data with the same split, but they were not")
+    laid = [replace(t.reader.normaliser, mean=(0.0, 0.0), std=(1.0, 1.0)) for t in (synthesis, prediction)]
+    if laid[0] != laid[1]:
+        raise SystemExit(f"both networks must read the same points, but they are laid out by {laid[0]} and {laid[1]}")
     found = [writers_of(task, held, synthesis.reader) for task in (synthesis, prediction)]
-    if any(one.points != other.points for one, other in zip(*(sums.values() for sums in found), strict=True)):
-        raise SystemExit("both networks must read the same points, but their --points-per-letter differs")
     x, y = synthesis.reader.normaliser.std  # the units of what is printed
     totals = [added(sums.values()) for sums in found]
     rows: list[list[object]] = []

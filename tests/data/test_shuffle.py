@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import kstest  # type: ignore[import-untyped]
 
-from unspool.data.shuffle import below, permutation
+from unspool.data.shuffle import below, normals, permutation
 
 SEEDS = st.integers(-(2**63), 2**64 - 1)
 
@@ -32,10 +35,26 @@ def test_an_integer_lies_below_its_bound(bound, seed, turn):
     assert 0 <= below(bound, seed, turn) < bound
 
 
+@given(st.integers(0, 50), SEEDS, st.integers(0, 1000))
+def test_normal_numbers_repeat_themselves(count, seed, turn):
+    found = normals(count, seed, turn)
+    assert found.shape == (count,) and np.isfinite(found).all()
+    assert np.array_equal(found, normals(count, seed, turn))
+
+
+def test_normal_numbers_are_normal():
+    found = normals(20000, 1, 0)
+    assert kstest(found, "norm").pvalue > 0.01
+    assert abs(np.corrcoef(found[1:], found[:-1])[0, 1]) < 0.03
+    assert not np.isin(found, normals(20000, 2, 0)).any()
+
+
 def test_the_streams_are_what_they_were():
+    assert normals(3, 5, 2) == pytest.approx(NORMALS)
     assert permutation(8, 0, 0).tolist() == PERMUTATION
     assert [below(1000, 3, turn) for turn in range(5)] == OFFSETS
 
 
 PERMUTATION = [0, 2, 1, 5, 4, 3, 6, 7]
 OFFSETS = [555, 156, 962, 296, 400]
+NORMALS = [0.23946223416440393, 1.2120745190427678, -0.4174079504978439]

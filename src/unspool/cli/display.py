@@ -141,7 +141,7 @@ PLAIN = {"encoder": "linear", "frame": 1, "members": 1, "ngrams": 1, "augment": 
 
 def _chosen(options: dict[str, Any]) -> dict[str, Any]:
     sized = ("cell", "hidden_size", "layers", "hidden_sizes", "dropout", "learning_rate", "batch_size", "window")
-    chosen = (*sized, "horizon", "context", "pooling", *PLAIN, "seed")
+    chosen = (*sized, "horizon", "context", "pooling", "jitter", *PLAIN, "seed")
     return {name: options[name] for name in chosen if options.get(name) not in (None, "", PLAIN.get(name))}
 
 

@@ -1,4 +1,4 @@
-"""Orders and offsets that depend on a seed and a turn alone.
+"""Orders, offsets and noise that depend on a seed and a turn alone.
 
 They come from the raw 64-bit output of numpy's Philox, whose stream numpy guarantees; the distributions built
 on it may change from version to version, and a resumed run must not.
@@ -18,6 +18,16 @@ def permutation(count: int, seed: int, turn: int) -> NDArray[np.int64]:
 def below(bound: int, seed: int, turn: int) -> int:
     """A random integer in [0, bound)."""
     return int(_philox(seed, turn).random_raw()) % bound
+
+
+def normals(count: int, seed: int, turn: int) -> NDArray[np.float64]:
+    """Standard normal numbers [count].
+
+    z = sqrt(-2 log(1 - u)) cos(2 pi v), u and v uniform; Box and Muller 1958, A note on the generation of random normal
+    deviates.
+    """
+    u, v = (_philox(seed, turn).random_raw(2 * count) >> np.uint64(11)).reshape(2, count) * 2.0**-53
+    return np.asarray(np.sqrt(-2 * np.log1p(-u)) * np.cos(2 * np.pi * v))
 
 
 def _philox(seed: int, turn: int) -> np.random.Philox:

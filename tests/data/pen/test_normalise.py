@@ -138,6 +138,14 @@ def test_resampling_by_time():
     assert len(only(sample, Normaliser(resample="time", rate=10))) == 11
 
 
+@given(st.floats(-100, 100), st.floats(-100, 100), st.floats(0.01, 100))
+def test_uneven_points_are_the_same_wherever_a_sample_lies_and_however_large_it_is(right, up, scale):
+    sample, normaliser = line(15), Normaliser(jitter=0.3)
+    moved = sample.transformed([[scale, 0, right], [0, scale, up]])
+    assert same(only(moved, normaliser), only(sample, normaliser), tolerance=1e-6)
+    assert not same(only(sample, normaliser), only(sample, Normaliser()), tolerance=0.01)
+
+
 def test_it_is_stored_as_json():
     fitted = Normaliser(upright=False, mean=(0.1, -0.02), std=(0.3, 0.2)).paced(LINES)
     assert Normaliser.from_dict(json.loads(json.dumps(fitted.to_dict()))) == fitted

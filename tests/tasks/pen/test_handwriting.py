@@ -311,12 +311,16 @@ def test_points_lie_at_uneven_distances_that_a_model_keeps_unless_told_otherwise
     expected = {("even", None): 0.0, ("usual", None): JITTER, ("even", 0.3): 0.3, ("usual", 0.0): 0.0}
     for (name, given), jitter in expected.items():
         session = begin("handwriting", inks(), base=str(tmp_path / name), options={"jitter": given})
-        assert isinstance(session.task, Handwriting) and session.task.training is not None
+        assert isinstance(session.task, Handwriting)
         assert (session.task.reader.normaliser.jitter, session.task.options.jitter) == (jitter, jitter)
     stored = unspool.load(str(tmp_path / "usual"))
     assert isinstance(stored, Handwriting) and stored.options.jitter == stored.reader.normaliser.jitter == JITTER
+    timed = Inks([replace(one, times=np.arange(len(one)) / 100) for one in inks()])
+    trained(tmp_path / "time", timed, steps=2, resample="time", points_per_letter=16.0)
+    hurried = unspool.load(str(tmp_path / "time"))
+    assert isinstance(hurried, Handwriting) and hurried.options.jitter is None
     with pytest.raises(SpecError, match="--jitter belongs to --resample length, got --resample time"):
-        begin("handwriting", inks(), options={"jitter": 0.1, "resample": "time"})
+        begin("handwriting", timed, base=str(tmp_path / "time"), options={"jitter": 0.1})
 
 
 def test_what_describes_a_run() -> None:

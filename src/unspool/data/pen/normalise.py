@@ -24,7 +24,9 @@ RESAMPLING: Final = ("length", "time", "none")
 STEP: Final = 0.17  # sizes; a Latin letter has about 4.2 sizes of ink, so about 25 points
 TYPICAL: Final = 2000  # samples, evenly spread, that tell how much ink a letter has
 DENSEST: Final = 5.0  # the least and the most that a step may be of that, whatever the texts say
-JITTER: Final = 0.1  # at equal steps points lie on a ring, and how thin it is drowns what a text tells of them
+JITTER: Final = (
+    0.1  # of steps that are all equal a network learns their length, to a thousandth, before it learns letters
+)
 SMOOTH: Final = 2.0  # units of the grid: successive turns then agree as they do in ink from fine grids
 WIDEST: Final = 0.25  # sizes; more takes letters' corners away
 COARSEST: Final = 0.25  # sizes; what lies on a coarser grid was not recorded but drawn, corner by corner
@@ -49,7 +51,7 @@ class Normaliser:
     `measures.py`; o is such that the first point lies at x = 0 and the baseline at y = 0. Samples without a writer are
     each measured alone. Cleaning and resampling come before and after; these two have no way back.
 
-    resample: "length" (points every `step` sizes), "time" (`rate` points a second) or "none".
+    resample: "length" (points every `step` sizes on average), "time" (`rate` points a second) or "none".
     jitter: d; the steps of "length" vary, the logarithm of one by a standard deviation of d, see `by_length`.
     upright, level: whether slant and slope are taken out; without them s = 0, b = 0.
     smooth: c; after S and before resampling, points are `smoothed` by w = min(c q / h, 1 / 4) sizes, with q the grain
@@ -142,7 +144,7 @@ class Normaliser:
     def from_dict(cls, stored: Mapping[str, Any]) -> Normaliser:
         """The normaliser that `to_dict` described."""
         pairs = {name: (float(stored[name][0]), float(stored[name][1])) for name in ("mean", "std")}
-        known = {"smooth": 0.0, "jitter": 0.0, **stored}  # models from before there was any
+        known = {"smooth": 0.0, "jitter": 0.0, **stored}  # models from before there was either
         return cls(**{field.name: known[field.name] for field in fields(cls)} | pairs)
 
     @property

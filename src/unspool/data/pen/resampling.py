@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unspool.data.pen.strokes import Strokes
+from unspool.data.shuffle import normals
 from unspool.errors import DataError, SpecError
 
 
@@ -16,8 +17,8 @@ def by_length(sample: Strokes, step: float, jitter: float = 0.0) -> Strokes:
     """Each stroke of length L as n = max(1, round(L / step)) steps along its way; its two ends stay where they are.
 
     Step i has the part w_i / (w_1 + ... + w_n) of the way, w_i = exp(jitter z_i), z_i standard normal: without jitter
-    all are equal. The z_i come from a seed that the points give, so the same sample has the same steps again. A stroke
-    without length is one point.
+    all are equal. The z_i depend on the text and the number of points of each stroke, so the same sample has the same
+    steps again, wherever it lies and however large it is. A stroke without length is one point.
     """
     _check(step, "step")
     steps = np.hypot(*np.diff(sample.points, axis=0, prepend=sample.points[:1]).T)
@@ -44,7 +45,8 @@ def _along(sample: Strokes, along: NDArray[np.float64], step: float, jitter: flo
     starts = ends - counts - 1
     weights = np.ones(ends[-1])
     if jitter:
-        weights = np.exp(jitter * np.random.default_rng(crc32(sample.points.tobytes())).standard_normal(ends[-1]))
+        seed = crc32((sample.text or "").encode("utf-8", "surrogatepass"), crc32(sample.ends.astype("<i8").tobytes()))
+        weights = np.exp(jitter * normals(ends[-1], seed, 0))
     weights[starts] = 0
     place = np.cumsum(weights)
     place -= place[starts][stroke]

@@ -22,9 +22,9 @@ class HandwritingOptions(TrainingOptions):
     points_per_letter: Annotated[float, Between(1, 1000)] = 25.0
     """Points that a letter is laid out in; more are finer and slower."""
     resample: Literal["length", "time"] = "length"
-    """Points lie at distances along the ink, or of time, so that the hand's speed is learned too."""
+    """Points follow each other along the ink, or at equal steps of time, so that the hand's speed is learned too."""
     jitter: Annotated[float | None, Between(0, 1)] = None
-    """Distances along the ink vary from point to point, their logarithm by this standard deviation; 0 for none."""
+    """Standard deviation of the logarithm of the distance from point to point; 0 for equal ones, usually 0.1."""
     upright: bool = True
     """Take out the slant of writers and the slope of lines; not for drawings, which neither has."""
     smooth: bool = True

@@ -94,7 +94,7 @@ class Reader(NamedTuple):
         return PenData(np.concatenate(rows), starts_of(rows), ids, starts_of(texts), dropped)
 
     def jittered(self, jitter: float) -> Reader:
-        """Laying points out at distances that vary so much."""
+        """The same reader, with points at distances that vary so much."""
         return self._replace(normaliser=replace(self.normaliser, jitter=jitter))
 
     def verdict(self, sample: Strokes) -> str | None:
