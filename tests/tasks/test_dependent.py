@@ -15,6 +15,7 @@ from unspool.errors import SpecError
 from unspool.tasks.dependent import BELONGS
 from unspool.tasks.language.language import Language
 from unspool.tasks.language.options import LanguageOptions
+from unspool.tasks.pen.options import HandwritingOptions
 from unspool.tasks.whole.classifier_options import ClassifierOptions
 from unspool.training.options import Budget
 
@@ -70,5 +71,5 @@ def test_what_a_model_was_trained_with_is_not_judged_again() -> None:
 
 
 def test_the_table_names_options_that_exist() -> None:
-    known = {field.name for field in fields(LanguageOptions)}
+    known = {field.name for options in (LanguageOptions, HandwritingOptions) for field in fields(options)}
     assert {*BELONGS, *(other for other, _ in BELONGS.values())} <= known

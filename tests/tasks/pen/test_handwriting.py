@@ -284,7 +284,7 @@ def test_the_slant_of_a_hand_is_left_if_asked_for() -> None:
 def test_the_stairs_of_a_coarse_tablet_are_left_if_asked_for() -> None:
     dense = (by_length(one, 0.02) for one in inks())
     coarse = Inks([replace(one, points=one.points.round(1)) for one in dense])
-    smooth, stairs = handwriting(coarse), handwriting(coarse, smooth=False)
+    smooth, stairs = handwriting(coarse, jitter=0.0), handwriting(coarse, smooth=False, jitter=0.0)
     assert (smooth.reader.normaliser.smooth, stairs.reader.normaliser.smooth) == (2.0, 0.0)
     lengths = [next(task.reader.normaliser.apply(coarse)).strokes.length() for task in (smooth, stairs)]
     assert lengths[0] < 0.95 * lengths[1]
