@@ -7,11 +7,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import unspool
 from unspool.data.pen.made import made_inks
 from unspool.data.pen.strokes import Inks, Strokes
 from unspool.ink.write import write_ink
 from unspool.tasks.pen.handwriting import Handwriting
 from unspool.tasks.pen.options import HandwritingOptions
+from unspool.tasks.start import Run
 from unspool.training.options import Budget
 
 PEN: dict[str, Any] = {
@@ -34,6 +36,12 @@ def inks(count: int = 48, writers: int = 8) -> Inks:
     short = [[place for place in range(len(many)) if place % writers == writer and len(str(many[place].text)) <= 5]
              for writer in range(writers)]  # fmt: skip
     return many.select([short[number % writers][number // writers] for number in range(count)])
+
+
+def trained(out: Path, data: Any = None, steps: int = 100, **options: Any) -> Run:
+    """A run of few updates on these samples, or on `inks()`."""
+    given = inks() if data is None else data
+    return unspool.train("handwriting", given, steps=steps, out=str(out), **pen(**{"learning_rate": 0.02, **options}))
 
 
 def write_inks(path: Path, samples: Iterable[Strokes] | None = None) -> Path:

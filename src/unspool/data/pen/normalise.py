@@ -24,9 +24,7 @@ RESAMPLING: Final = ("length", "time", "none")
 STEP: Final = 0.17  # sizes; a Latin letter has about 4.2 sizes of ink, so about 25 points
 TYPICAL: Final = 2000  # samples, evenly spread, that tell how much ink a letter has
 DENSEST: Final = 5.0  # the least and the most that a step may be of that, whatever the texts say
-JITTER: Final = (
-    0.1  # of steps that are all equal a network learns their length, to a thousandth, before it learns letters
-)
+JITTER: Final = 0.1  # were all steps equal, a network would learn their length to a thousandth before letters
 SMOOTH: Final = 2.0  # units of the grid: successive turns then agree as they do in ink from fine grids
 WIDEST: Final = 0.25  # sizes; more takes letters' corners away
 COARSEST: Final = 0.25  # sizes; what lies on a coarser grid was not recorded but drawn, corner by corner
