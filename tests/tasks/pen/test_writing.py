@@ -25,7 +25,7 @@ from unspool.tasks.pen.hand import hand
 from unspool.tasks.pen.handwriting import Handwriting
 from unspool.tasks.pen.manuscript import LINES, Manuscript, usual_width
 from unspool.tasks.pen.window_path import write_window
-from unspool.tasks.pen.writing import Line, Pen, first_words, left_over
+from unspool.tasks.pen.writing import Line, Pen
 
 TEXT = "ab cd ef\n\ngh"
 
@@ -139,25 +139,6 @@ def test_a_line_leads_as_it_was_written(task: Handwriting) -> None:
     np.testing.assert_allclose(task.reader.normaliser.decode(lead.rows).points, line.strokes.points, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("most", "expected"),
-    [
-        (8, ("ab cd ef", 6)),
-        (7, ("ab cd", 4)),  # the fifth stroke, which is begun for "cd" and ended for "ef", is left out
-        (5, ("ab cd", 4)),
-        (4, ("ab", 2)),
-        (1, None),
-    ],
-)
-def test_the_first_words_of_a_line_lead(most: int, expected: tuple[str, int] | None) -> None:
-    ink = Strokes.of([[[x, 0.0], [x, 1.0]] for x in range(6)], text="ab cd ef")
-    read = [0, 0, 1, 1, 3, 3, 4, 5, 5, 6, 7, 7]  # the characters at two points of each stroke
-    phi = np.zeros((12, 3 + 9), np.float32)  # behind three of a style
-    phi[np.arange(12), np.array(read) + 3] = 1.0
-    found = first_words(Line(ink, phi, True), most)
-    assert (None if found is None else (found.text, len(found.ends))) == expected
-
-
 def test_every_unknown_character_is_named_before_anything_is_written(
     task: Handwriting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,23 +167,6 @@ def test_what_follows_a_style_has_its_slant(task: Handwriting, slant: float) -> 
     slanted = task.write("cd", seed=5, points=12, style=style)[0]
     away = slanted.points - plain.points @ [[1.0, 0.0], [lead.slant, 1.0]]
     np.testing.assert_allclose(away - away[0], 0, atol=0.02)
-
-
-@pytest.mark.parametrize(
-    ("nearest", "ends", "expected"),
-    [
-        ([2, 2, 2, 3, 4], [1, 4], 2),  # a bar, then the text
-        ([2, 3, 3, 3, 4], [1, 4], 0),  # the text begins within the first stroke
-        ([0, 1, 2, 2, 3], [0, 2, 4], 3),  # two strokes, and a part of the third
-        ([3, 2, 2, 3, 4], [2, 4], 0),  # at once
-        ([2, 2, 2, 2, 2], [1, 4], 0),  # never: what the pen wrote is all there is
-    ],
-)
-def test_strokes_that_end_a_style_are_not_the_text_s(nearest: list[int], ends: list[int], expected: int) -> None:
-    rows, phi = np.zeros((5, 3), np.float32), np.full((5, 6), 0.1, np.float32)
-    rows[ends, 2] = 1.0
-    phi[np.arange(5), nearest] = 0.9
-    assert left_over(rows, phi, own=2) == expected  # behind three of the style
 
 
 def test_a_style_is_strokes_a_file_or_a_name(task: Handwriting, tmp_path: Path) -> None:

@@ -70,6 +70,11 @@ class Alphabet:
         """The characters, in the order of their numbers."""
         return self._vocabulary.symbols
 
+    @property
+    def blank(self) -> NDArray[np.int64]:
+        """The id of a blank [1], or none [0] of single words, as `encode` takes no blank at the end of a text."""
+        return self._vocabulary.encode(" " if " " in self.counts else "")
+
     def __len__(self) -> int:
         return len(self.symbols)
 

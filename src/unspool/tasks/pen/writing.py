@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +19,7 @@ from unspool.errors import DataError, SpecError
 from unspool.heads.mixture import POINT, UNIFORMS
 from unspool.nets.scribe import Scribe, shifted
 from unspool.nets.window import Memory, finished, remembered
+from unspool.tasks.pen.portions import before_next_word, first_words, left_over
 from unspool.tasks.pen.reading import Reader
 
 LIMIT = 3.0  # times the points that a text is expected to take
@@ -30,7 +30,7 @@ class Line(NamedTuple):
     """One sample and how it came about."""
 
     strokes: Strokes  # in sizes, the first point at x = 0, the baseline at y = 0
-    phi: NDArray[np.float32]  # [T, U + 1], the window's weights on the text and the place behind it; [T, 0] without
+    phi: NDArray[np.float32]  # [T, U + 1], the window's weights on what is read and the place behind; [T, 0] without
     finished: bool  # by the stop rule, and not by the limit
 
 
@@ -75,11 +75,15 @@ class Pen:
     ) -> Iterator[Line]:
         """Yield samples `first` to `first + count - 1` of a text, each a function of seed and its number alone.
 
-        By section 5.3 of Graves (2013) a sample ends before the point at which the window has moved behind the text;
-        by `bias` (section 5.4) it is neater; with a `lead` (section 5.5) the network is first led along those
-        strokes, whose text it reads before its own, and goes on in that hand, slant included; its first strokes are
-        left out where the window is still on the text of the style. Without a text, a network that reads none writes
-        `points` points, or goes on after the style, with `echo` as part of the sample.
+        By section 5.3 of Graves (2013) a sample ends before the point at which the window has moved behind the text.
+        Here a network that knows blanks reads one more behind the text, and the sample ends before the window has
+        left that: bars and dots of a last letter are drawn while the window is on its way to the next word, whose
+        first point is left out again.
+
+        By `bias` (section 5.4) it is neater; with a `lead` (section 5.5) the network is first led along those strokes,
+        whose text it reads before its own, and goes on in that hand, slant included; its first strokes are left out
+        where the window is still on the text of the style. Without a text, a network that reads none writes `points`
+        points, or goes on after the style, with `echo` as part of the sample.
 
         Raises:
             DataError: the model has not seen a character of the text, or the style has no text.
@@ -122,16 +126,16 @@ class Pen:
         self._asked(said, lead, None)
 
     def read(self, text: str, style: Lead | None = None) -> str:
-        """Return all that the network reads to write a text: that of the style, a blank, and its own."""
+        """Return what the network reads to write a text: that of the style, a blank, and its own."""
         assert self.reader.alphabet is not None
-        return self.reader.alphabet.decode(self._asked(text, style, None)[0])
+        return self.reader.alphabet.decode(self._asked(text, style, None)[0]).rstrip(" ")
 
     def retraced(self, line: Line, most: int) -> Lead | None:
         """Return the first words of a line of this network as it read them itself, None if `most` characters hold none.
 
         The slant is that of the line already.
         """
-        strokes = first_words(line, most)
+        strokes = first_words(line.strokes, line.phi, most)
         return None if strokes is None else Lead(self.reader.normaliser.encode(strokes), strokes.text)
 
     def _asked(self, text: str | None, style: Lead | None, points: int | None) -> tuple[NDArray[np.int64], int]:
@@ -146,13 +150,13 @@ class Pen:
         line = alphabet.check(text)
         limit = points or math.ceil(LIMIT * self.points_per_character * len(line))
         if style is None:
-            return alphabet.encode(line), limit
+            return np.append(alphabet.encode(line), alphabet.blank), limit
         if style.text is None:
             raise DataError(
                 "a style is read together with its text, but these strokes have none; give it, with --style-text TEXT"
             )
-        blank = " " if " " in alphabet.symbols else ""
-        return alphabet.encode(alphabet.check(style.text, "the text of the style") + blank + line), limit
+        styled = alphabet.encode(style.text, "the text of the style")
+        return np.concatenate([styled, alphabet.blank, alphabet.encode(line), alphabet.blank]), limit
 
     @torch.no_grad()
     def _start(self, read: NDArray[np.int64], lead: Lead | None, echo: bool) -> Start:
@@ -175,8 +179,7 @@ class Pen:
             read = None if start.memory is None else WindowText(start.memory.values, start.memory.lengths)
             numbers = (draws.samples, draws.seed)
             ((rows, phi, done),) = writer.write(start.state, start.point, read, *numbers, sharpness, limit=limit)
-        late = 0 if start.lead is None or text is None else left_over(rows.numpy(), phi.numpy(), len(text))
-        return Line(self._strokes(start, rows.numpy(), late, text), phi.numpy()[late:], done)
+        return self._own(start, text, rows.numpy(), phi.numpy(), done)
 
     def _by_loop(self, start: Start, draws: Draws, sharpness: float, limit: int) -> Trace:
         """What a `Writer` gives, step by step."""
@@ -197,6 +200,22 @@ class Pen:
         rows = torch.stack(written).cpu()
         return Trace(rows, torch.stack(path).cpu() if path else torch.empty(len(rows), 0), done)
 
+    def _own(
+        self, start: Start, text: str | None, rows: NDArray[np.float32], phi: NDArray[np.float32], done: bool
+    ) -> Line:
+        """What of a trace is the text's: without the end of the style before it, and the landing on what may follow."""
+        if text is None or self.reader.alphabet is None:
+            return Line(self._strokes(start, rows, 0, text), phi, done)
+        blank = len(self.reader.alphabet.blank)
+        phi = phi[:, : phi.shape[1] - blank]  # the place behind the text is that blank
+        late = 0 if start.lead is None else left_over(rows, phi, len(text))
+        strokes, phi = self._strokes(start, rows, late, text), phi[late:]
+        if blank and done:
+            lifted, ahead = bool(rows[-1, 2] > 0.5), math.copysign(1.0, self.reader.normaliser.mean[0])
+            kept = before_next_word(strokes, phi, len(text), lifted=lifted, ahead=ahead)
+            strokes, phi = strokes.select(np.arange(len(strokes)) < kept), phi[:kept]
+        return Line(strokes, phi, done)
+
     def _strokes(self, start: Start, rows: NDArray[np.float32], late: int, text: str | None) -> Strokes:
         """Where the rows lie after those of the style and `late` more, whose baseline they keep, moved to x = 0."""
         before, _, slant = start.lead or Lead(np.empty((0, POINT), np.float32), None)
@@ -204,34 +223,3 @@ class Pen:
         own = whole if start.echo else whole.select(np.arange(len(whole)) >= len(before) + late)
         slanted = own.points @ [1.0, slant]
         return own.transformed([[1.0, slant, -slanted[0]], [0.0, 1.0, 0.0]])
-
-
-def places_of(phi: NDArray[np.float32], own: int) -> NDArray[np.int64]:
-    """Which of the `own` last characters is read most at each point, by phi [T, U + 1]; below 0 it is a style's."""
-    places: NDArray[np.int64] = phi.argmax(axis=1) - (phi.shape[1] - 1 - own)
-    return places
-
-
-def left_over(rows: NDArray[np.float32], phi: NDArray[np.float32], own: int) -> int:
-    """How many of the points [T, 3] end a style: whole strokes, before phi [T, U + 1] is largest on `own` characters.
-
-    Bars and dots come after the letters that they belong to: those of a style's last word would begin the new text.
-    """
-    reads_own = np.flatnonzero(places_of(phi, own) >= 0)
-    ends = np.flatnonzero(rows[: reads_own[0], 2] > 0.5) if len(reads_own) else reads_own
-    return int(ends[-1]) + 1 if len(ends) else 0
-
-
-def first_words(line: Line, most: int) -> Strokes | None:
-    """The strokes of a line that were begun and ended before the window moved behind its first `most` characters."""
-    text = str(line.strokes.text)
-    if len(text) <= most:
-        return line.strokes
-    blank = text.rfind(" ", 0, most + 1)
-    if blank < 1:
-        return None
-    beyond = np.flatnonzero(places_of(line.phi, len(text)) > blank)
-    whole = line.strokes.ends[line.strokes.ends <= (beyond[0] if len(beyond) else len(line.strokes))]
-    if not len(whole):
-        return None
-    return replace(line.strokes.select(np.arange(len(line.strokes)) < whole[-1]), text=text[:blank])
