@@ -209,7 +209,7 @@ def stop(given: argparse.Namespace) -> None:
         print(f"{sum(text in known for text in texts)} of them stand in the data")
     print()
     rows: list[list[object]] = []
-    shown = []
+    shown: list[list[Strokes]] = []
     for number, bias in enumerate(BIASES):
         lines = [next(task.lines(text, bias=bias, seed=given.seed, first=n)) for n, text in enumerate(texts)]
         expected = [task.pace.per_character * len(text) for text in texts]
@@ -219,9 +219,9 @@ def stop(given: argparse.Namespace) -> None:
         rows.append(
             [bias, f"{100 * statistics.mean(good):.0f} %", cut, min(ratios), statistics.median(ratios), max(ratios)]
         )
-        shown += [[line.strokes] for line in lines[number :: len(BIASES)]]
+        shown += [[line.strokes] for line in lines[number :: len(BIASES)]] + [[]]  # and a gap
     if given.page is not None:
-        write_pages(shown, given.page, Page(size="fit", margin=6.0, letter=2.5, dpi=110))
+        write_pages(shown[:-1], given.page, Page(size="fit", margin=6.0, letter=2.5, dpi=110))
     told = "end between 0.5 and 2 times the expected length", "cut off", "shortest", "median", "longest"
     print_table(["bias", *told], rows)
 

@@ -103,10 +103,10 @@ def test_texts_come_from_files_and_standard_input(wrote: Wrote, monkeypatch: pyt
 def test_a_word_that_is_longer_than_a_line_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     asked = ["sample", "pen", "ab abcdef", "--line-length"]
     assert run([*asked, "4", "--output", "cut.json"]) == 0
-    assert "'abcdef' was cut, longer than a line" in capsys.readouterr().err
+    assert "'abcdef' was written in parts, longer than a line" in capsys.readouterr().err
     assert [ink.text for ink in unspool.read_inks("cut.json")] == ["ab", "abcd", "ef"]
     assert run([*asked, "6", "--output", "whole.json"]) == 0
-    assert "cut" not in capsys.readouterr().err
+    assert "in parts" not in capsys.readouterr().err
 
 
 def test_a_model_without_texts(wrote: Wrote, refused: Wrote) -> None:

@@ -239,7 +239,9 @@ def _tell_cut(found: list[Manuscript]) -> None:
     if cut := found[0].cut:
         more, were = (" ...", "were") if len(cut) > 1 else ("", "was")
         word = cut[0] if len(cut[0]) <= WORD else f"{cut[0][:WORD]}..."
-        remark(f"{word!r}{more} {were} cut, longer than a line: shorten it, or see --line-length and --letter")
+        remark(
+            f"{word!r}{more} {were} written in parts, longer than a line: shorten it, or see --line-length and --letter"
+        )
 
 
 def _tell_unfinished(found: list[Manuscript], model: Handwriting) -> None:

@@ -80,6 +80,8 @@ def test_what_begins_a_next_word_is_not_the_text_s(
 
 
 def test_strokes_that_are_begun_before_the_end_of_a_text_are_the_text_s() -> None:
-    ink, phi = landed(2.0, (4.2, 4.4))
-    phi[4, 4], phi[4, 5] = 0.9, 0.1
-    assert before_next_word(ink, phi, 2, lifted=False) == 6
+    for stroke, expected in (((4.2, 4.4, 4.6), 7), ((4.2, 4.4), 4)):  # but for one that has only landed
+        ink, phi = landed(2.0, stroke)
+        phi[4, 4], phi[4, 5] = 0.9, 0.1
+        assert before_next_word(ink, phi, 2, lifted=False) == expected
+        assert before_next_word(ink, phi, 2, lifted=True) == len(ink)

@@ -34,16 +34,16 @@ def before_next_word(strokes: Strokes, phi: NDArray[np.float32], own: int, *, li
     """How many of the points are the text's: not those with which the pen lands where a next word would begin.
 
     Begun while phi [T, U + 1] is largest behind the text, a stroke that goes back to the ink is a bar or a dot of the
-    last word; one that is beyond the ink, or that the stop rule interrupted as soon as it had landed, is the next
-    word's. `lifted` says whether the pen was lifted after the last point, `ahead` is 1 where lines are written to the
-    right, and -1 to the left.
+    last word, one that is beyond the ink is the next word's; so is one that the stop rule interrupted as soon as it
+    had landed. `lifted` says whether the pen was lifted after the last point, `ahead` is 1 where lines are written to
+    the right, and -1 to the left.
     """
     along = ahead * strokes.points[:, 0]
     behind = places_of(phi, own) >= own
     for start, end in zip(strokes.starts[1:], strokes.ends[1:], strict=True):
-        beyond = along[start] - along[:start].max()
         stopped = end == len(strokes) and not lifted
-        if behind[start] and (beyond > GAP or (stopped and (beyond > 0 or end - start <= TOUCH))):
+        beyond = along[start] - along[:start].max() > (0.0 if stopped else GAP)
+        if (behind[start] and beyond) or (stopped and end - start <= TOUCH):
             return int(start)
     return len(strokes)
 
