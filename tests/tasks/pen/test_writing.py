@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from tests.tasks.pen.made import handwriting, inks
 from unspool.data.pen.alphabet import written
 from unspool.data.pen.read import read_inks
 from unspool.data.pen.strokes import Inks, Strokes
+from unspool.engine.writing import Trace
 from unspool.errors import DataError, SpecError
 from unspool.ink import Page, write_ink
 from unspool.tasks.pen.breaking import Width, paragraphs, too_long
@@ -25,7 +27,7 @@ from unspool.tasks.pen.hand import hand
 from unspool.tasks.pen.handwriting import Handwriting
 from unspool.tasks.pen.manuscript import LINES, Manuscript, usual_width
 from unspool.tasks.pen.window_path import write_window
-from unspool.tasks.pen.writing import Line, Pen
+from unspool.tasks.pen.writing import Line, Pen, Start
 
 TEXT = "ab cd ef\n\ngh"
 
@@ -130,6 +132,34 @@ def test_all_lines_are_in_the_hand_of_the_longest_lead_so_far(
     shown.clear()
     task.manuscript("ab\nabc", style=inks()[0])
     assert [lead.text for *_, lead in shown] == [inks()[0].text] * 2  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_blank_is_read_behind_a_text_and_no_next_word_is_begun(
+    task: Handwriting, monkeypatch: pytest.MonkeyPatch, done: bool
+) -> None:
+    read: list[str] = []
+
+    def trace(self: Pen, start: Start, *_: object) -> Trace:
+        assert start.memory is not None and self.reader.alphabet is not None
+        read.append(self.reader.alphabet.decode(start.memory.values[0].argmax(dim=1).numpy()))
+        rows = torch.tensor([[0, 0, 0], [0, 0, 1], [0, 0, 0], [0, 0, 1], [-1, 2, 0], [0, 0, 1], [40, 0, 0]]).float()
+        phi = torch.full((7, 4), 0.1)  # on "a", "b", the blank and behind it
+        phi[torch.arange(7), torch.tensor([0, 0, 1, 1, 2, 2, 2])] = 0.9
+        return Trace(rows, phi, done)
+
+    monkeypatch.setattr("unspool.tasks.pen.writing.native_writer", lambda *_: "not here")
+    monkeypatch.setattr(Pen, "_by_loop", trace)
+    (line,) = task.lines("ab")
+    assert read == ["ab "] and task.pen().read("ab") == "ab"
+    assert line.phi.shape == (6 if done else 7, 3) and len(line.strokes) == len(line.phi)
+
+
+def test_no_blank_is_read_where_none_is_known() -> None:
+    task = handwriting(Inks([sample for sample in inks() if " " not in str(sample.text)]))
+    assert task.reader.alphabet is not None and len(task.reader.alphabet.blank) == 0
+    (line,) = task.lines("ab", points=5)
+    assert line.phi.shape == (len(line.strokes), 3)
 
 
 def test_a_line_leads_as_it_was_written(task: Handwriting) -> None:
