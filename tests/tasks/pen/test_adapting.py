@@ -14,6 +14,7 @@ from tests.tasks.made import write_model
 from tests.tasks.pen.made import handwriting, inks
 from unspool.data.pen.strokes import Inks, Strokes
 from unspool.errors import DataError, SpecError
+from unspool.tasks.pen.adapting import SHARE, adapted
 from unspool.tasks.pen.hand import MOST, hand
 from unspool.tasks.pen.handwriting import Handwriting
 
@@ -45,6 +46,15 @@ def test_the_last_update_is_the_smallest() -> None:
         for after in (task.adapted(mine, count).model for count in (1, 2))
     ]
     assert moved[0] < moved[1] < 1.8 * moved[0]
+
+
+def test_a_share_of_the_way_is_gone() -> None:
+    task = handwriting()
+    data = task.encoded_style(inks()[3])
+    part, whole = (adapted(task.model, data, task.symbols, 2, share=share) for share in (SHARE, 1.0))
+    for old, some, new in zip(task.model.parameters(), part.parameters(), whole.parameters(), strict=True):
+        torch.testing.assert_close(some - old, SHARE * (new - old), rtol=1e-3, atol=1e-7)
+        assert not torch.equal(new, old)
 
 
 def test_what_it_writes_is_another_line() -> None:
