@@ -32,7 +32,7 @@ from unspool.nets.window import Memory, remembered
 
 SYMBOLS, COMPONENTS, WINDOW = 70, 20, 10
 TRAINING = [(256, 2, 32, 400, 24), (400, 3, 32, 400, 24)]  # H, layers, B, T, U
-WRITING = [(256, 2), (400, 3)]
+WRITING = [(256, 2), (384, 3), (400, 3)]
 PARTS = [1, *6 * [COMPONENTS]]  # end, weights, means of x and y, scales of x and y, correlations
 POINTS, CHECKED = 400, 12
 LINE = 24  # symbols of the text; about POINTS points
