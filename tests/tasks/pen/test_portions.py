@@ -66,6 +66,8 @@ def landed(end: float, *strokes: tuple[float, ...]) -> tuple[Strokes, NDArray[np
         ([(1.0,)], False, 4),  # the pen has only touched
         ([(2.2,)], True, 5),  # a dot
         ([(2.2,)], False, 4),
+        ([(2.2, 2.3)], False, 6),  # a dot in which it was stopped
+        ([(4.2, 4.3)], False, 4),
         ([(4.2,)], True, 4),  # a dot of the next word
         ([(4.2, 4.4), (1.0, 3.0)], True, 4),  # whatever comes after it
     ],

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from unspool.data.pen.strokes import Strokes
 
-GAP: Final = 0.5  # sizes beyond the ink at which a stroke belongs to no letter before it
-TOUCH: Final = 2  # points of a stroke that has only landed
+GAP: Final = 1.0  # sizes beyond the ink at which a stroke belongs to no letter before it
+BEGUN: Final = 2  # points of a stroke that is hardly begun
 
 
 def places_of(phi: NDArray[np.float32], own: int) -> NDArray[np.int64]:
@@ -34,16 +34,16 @@ def before_next_word(strokes: Strokes, phi: NDArray[np.float32], own: int, *, li
     """How many of the points are the text's: not those with which the pen lands where a next word would begin.
 
     Begun while phi [T, U + 1] is largest behind the text, a stroke that goes back to the ink is a bar or a dot of the
-    last word, one that is beyond the ink is the next word's; so is one that the stop rule interrupted as soon as it
-    had landed. `lifted` says whether the pen was lifted after the last point, `ahead` is 1 where lines are written to
-    the right, and -1 to the left.
+    last word, one that is well beyond the ink is the next word's. So is one that the stop rule interrupted as soon as
+    it had landed. `lifted` says whether the pen was lifted after the last point, `ahead` is 1 where lines are written
+    to the right, and -1 to the left.
     """
     along = ahead * strokes.points[:, 0]
     behind = places_of(phi, own) >= own
     for start, end in zip(strokes.starts[1:], strokes.ends[1:], strict=True):
-        stopped = end == len(strokes) and not lifted
-        beyond = along[start] - along[:start].max() > (0.0 if stopped else GAP)
-        if (behind[start] and beyond) or (stopped and end - start <= TOUCH):
+        points = np.inf if lifted or end < len(strokes) else end - start  # that the rule left of the stroke
+        beyond = along[start] - along[:start].max() > GAP
+        if points == 1 or (beyond and (behind[start] or points <= BEGUN)):
             return int(start)
     return len(strokes)
 
