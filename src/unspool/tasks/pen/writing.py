@@ -212,7 +212,9 @@ class Pen:
         strokes, phi = self._strokes(start, rows, late, text), phi[late:]
         if blank and done:
             lifted, ahead = bool(rows[-1, 2] > 0.5), math.copysign(1.0, self.reader.normaliser.mean[0])
-            kept = before_next_word(strokes, phi, len(text), lifted=lifted, ahead=ahead)
+            slant = 0.0 if start.lead is None else start.lead.slant
+            upright = strokes.transformed([[1.0, -slant, 0.0], [0.0, 1.0, 0.0]])
+            kept = before_next_word(upright, phi, len(text), lifted=lifted, ahead=ahead)
             strokes, phi = strokes.select(np.arange(len(strokes)) < kept), phi[:kept]
         return Line(strokes, phi, done)
 
