@@ -27,7 +27,7 @@ from unspool.tasks.pen.hand import hand
 from unspool.tasks.pen.handwriting import Handwriting
 from unspool.tasks.pen.manuscript import LINES, Manuscript, usual_width
 from unspool.tasks.pen.window_path import write_window
-from unspool.tasks.pen.writing import Line, Pen, Start
+from unspool.tasks.pen.writing import Lead, Line, Pen, Start
 
 TEXT = "ab cd ef\n\ngh"
 
@@ -153,6 +153,19 @@ def test_a_blank_is_read_behind_a_text_and_no_next_word_is_begun(
     (line,) = task.lines("ab")
     assert read == ["ab "] and task.pen().read("ab") == "ab"
     assert line.phi.shape == (6 if done else 7, 3) and len(line.strokes) == len(line.phi)
+
+
+def test_a_high_bar_of_a_slanted_hand_is_no_next_word(task: Handwriting) -> None:
+    """Upright it goes back to the ink; sheared it lies beyond all that is lower."""
+    pen, scale = task.pen(), np.array(task.reader.normaliser.std)
+    ink = np.array([[0, 0], [0.2, 0], [0.4, 0], [0.6, 0], [0.1, 4.0], [0.2, 4.0], [0.3, 4.0]])
+    steps = np.diff(ink, axis=0, prepend=0.0) - task.reader.normaliser.mean
+    rows = np.column_stack([steps / scale, [0, 0, 0, 1, 0, 0, 1]]).astype(np.float32)
+    phi = np.full((7, 6), 0.1, np.float32)  # on two characters of a style, "a", "b", the blank and behind it
+    phi[np.arange(7), [2, 2, 3, 3, 4, 4, 4]] = 0.9
+    style = Lead(np.zeros((1, 3), np.float32), "c", slant=1.0)
+    line = pen._own(Start(None, torch.zeros(1, 3), None, style, False), "ab", rows, phi, True)
+    assert len(line.strokes.ends) == 2 and len(line.phi) == 7
 
 
 def test_no_blank_is_read_where_none_is_known() -> None:
